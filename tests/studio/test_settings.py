@@ -126,6 +126,13 @@ def test_recipes_come_with_reasons(script):
     assert script.get("/api/recipes/style/sdxl/standard", params={"images": 0}).status_code == 422
 
 
+def test_the_reason_of_a_rate_says_that_the_base_is_narrow(script):
+    found = {choice["setting"]: choice for choice in script.get("/api/recipes/character/sd1/standard", params={"base": str(BASE)}).json()}
+    assert found["optimizer.unet_lr"]["value"] == 1e-3
+    assert "6.7 times narrower than usual" in found["optimizer.unet_lr"]["reason"]
+    assert script.get("/api/recipes/character/sd1/standard", params={"base": "gone"}).status_code == 400
+
+
 def test_bases_are_those_of_the_projects_and_say_what_they_are(script, demo):
     assert script.get("/api/bases").json() == [{"source": str(BASE), "name": "Demo base"}]
     base = script.get("/api/bases:describe", params={"source": str(BASE)}).json()

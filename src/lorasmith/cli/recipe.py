@@ -12,6 +12,7 @@ from lorasmith.cli.options import AsJson
 from lorasmith.cli.output import print_json
 
 if TYPE_CHECKING:
+    from lorasmith.models.widths import Widths
     from lorasmith.training.recipes.recipes import Choice
 
 app = typer.Typer(
@@ -65,16 +66,17 @@ def show(
         typer.echo(textwrap.indent(textwrap.fill(f"{choice.reason} ({choice.source})", 76), "    "))
 
 
-def chosen(recipe: str, family: str, level: str, images: int) -> list[Choice]:
-    """The choices of a named recipe, or of a recipe file."""
+def chosen(recipe: str, family: str, level: str, images: int, widths: Widths | None = None) -> list[Choice]:
+    """The choices of a named recipe, or of a recipe file; None: for a base of full size."""
     from lorasmith.errors import SettingsError
     from lorasmith.models.families import FAMILIES
+    from lorasmith.models.widths import FULL_SIZE
     from lorasmith.training.recipes import recipe_file, recipes
 
     if recipe.endswith(".toml"):
         if family:
             raise SettingsError(f"The recipe {recipe} says its family itself. Leave {family!r} out.", code="recipe.family")
-        return recipe_file.own_recipe(recipe, images)
+        return recipe_file.own_recipe(recipe, images, widths or FULL_SIZE)
     if not family:
         raise SettingsError(f"The recipe {recipe!r} needs a family of base models. Add one of {', '.join(FAMILIES)}.", code="recipe.family")
-    return recipes.recipe(recipe, family, level, images)
+    return recipes.recipe(recipe, family, level, images, widths or FULL_SIZE)

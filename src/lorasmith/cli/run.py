@@ -17,6 +17,7 @@ from lorasmith.imports import without_collection
 from lorasmith.training.commands import Command, StopRequested
 
 if TYPE_CHECKING:
+    from lorasmith.models.description import Description
     from lorasmith.training.recipes.recipes import Choice
     from lorasmith.training.run import RunResult
 
@@ -40,14 +41,16 @@ def new(
     lorasmith new zorvex.toml --dataset pictures/zorvex --base models/base.safetensors --trigger zorvex --recipe character
     """
     from lorasmith.cli.recipe import chosen
+    from lorasmith.models.widths import widths_of
     from lorasmith.training.recipes.starting_point import starting_point
     from lorasmith.training.settings.toml import settings_toml
 
     if settings_file.exists() and not force:
         raise SettingsError(f"The file {settings_file} exists already. Give another name, or --force.", code="settings.file_exists")
 
-    def choices(family: str, images: int) -> list[Choice]:
-        return chosen(str(recipe), "" if str(recipe).endswith(".toml") else family, level, images)
+    def choices(description: Description, images: int) -> list[Choice]:
+        family = "" if str(recipe).endswith(".toml") else description.family
+        return chosen(str(recipe), family, level, images, widths_of(description))
 
     settings, notes = starting_point(
         dataset, base, trigger, name or settings_file.stem, choices if recipe else None, cache=cache, allow_pickle=allow_pickle

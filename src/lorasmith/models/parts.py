@@ -7,8 +7,9 @@ A part is written as data, `Part(UNET, {...})`; the classes are those of diffuse
 from __future__ import annotations
 
 import importlib
+import math
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -75,6 +76,8 @@ class Architecture:
     """Whose names the part has in a diffusers folder."""
     unused: str | None = None
     """Pattern of tensors that files have and the module does not read."""
+    width: tuple[str, ...] = ()
+    """The settings whose product is how wide its hidden layers are, of a list the largest; those of parts that learn by a rate."""
     quantizable: bool = False
     """Whether base.quantize packs its weights; small parts and autoencoders stay as they are."""
     settings_within: str = ""
@@ -120,6 +123,15 @@ class Part(NamedTuple):
         """What the published model of its size is called; empty where it has no name of its own."""
         first = next(iter(self.architecture.sizes), None)
         return first.models.get(self.sizes.get(first.setting, 0), "") if first else ""
+
+    @property
+    def width(self) -> int | None:
+        """How wide its hidden layers are, the widest of a U-Net's; None where its settings do not say."""
+        names = self.architecture.width
+        if not names or any(self.settings.get(name) is None for name in names):
+            return None
+        numbers: list[int] = [max(number) if isinstance(number := self.settings[name], Sequence) else number for name in names]
+        return math.prod(numbers)
 
     @property
     def sizes(self) -> dict[str, int]:

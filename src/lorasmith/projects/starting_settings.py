@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lorasmith.models.description import Description
+from lorasmith.models.widths import widths_of
 from lorasmith.projects.project import ProjectFolder
 from lorasmith.training.recipes.recipe_file import own_recipe
 from lorasmith.training.recipes.recipes import Choice, recipe
@@ -21,9 +23,9 @@ def starting_settings(
     """
     project = folder.read()
 
-    def choices(family: str, images: int) -> list[Choice]:
+    def choices(description: Description, images: int) -> list[Choice]:
         if own is not None:
-            return own_recipe(own, images)
-        return recipe(project.kind, family, project.level, images)
+            return own_recipe(own, images, widths_of(description))
+        return recipe(project.kind, description.family, project.level, images, widths_of(description))
 
     return starting_point(folder.dataset, Path(base or project.base or ""), project.trigger, folder.id, choices, cache=cache)

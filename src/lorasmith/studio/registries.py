@@ -21,6 +21,7 @@ from lorasmith.models.files.hub import in_cache, is_hub_id
 from lorasmith.models.named import name_of
 from lorasmith.models.open import describe, missing_parts
 from lorasmith.models.shelf import ModelKind
+from lorasmith.models.widths import FULL_SIZE, widths_of
 from lorasmith.studio.studio import OpenStudio, Studio
 from lorasmith.training.recipes.recipes import Kind, Level, recipe
 
@@ -95,9 +96,13 @@ def list_recipes() -> Recipes:
 
 
 @router.get("/recipes/{kind}/{family}/{level}")
-def get_recipe(kind: str, family: str, level: str, images: Annotated[int, Query(ge=1, le=1_000_000)] = 30) -> list[ChoiceView]:
+def get_recipe(
+    kind: str, family: str, level: str, studio: OpenStudio, images: Annotated[int, Query(ge=1, le=1_000_000)] = 30,
+    base: Annotated[str | None, Query(max_length=1000, description="For whose width the rates are; without it for full size.")] = None,
+) -> list[ChoiceView]:  # fmt: skip
     """Every setting of a recipe with its reason and its source."""
-    return [ChoiceView(**vars(choice)) for choice in recipe(kind, family, level, images)]
+    widths = FULL_SIZE if base is None else widths_of(describe(_on_this_machine(base, studio)))
+    return [ChoiceView(**vars(choice)) for choice in recipe(kind, family, level, images, widths)]
 
 
 @router.get("/checks")

@@ -11,6 +11,7 @@ from lorasmith.datasets.folders import Picture
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import describe
+from lorasmith.models.widths import Width, Widths
 from lorasmith.training.planning.check import check
 from lorasmith.training.planning.lints.lints import lint_facts, lint_run
 from lorasmith.training.planning.lints.registry import LINTS, coded, lint, set_to, warning
@@ -317,6 +318,15 @@ def test_the_facts_of_a_real_folder_are_its_own(settings_for, toy_base):
     found = {each.code: each for each in lint_run(check(settings_for(buckets={"resolution": 64})))}
     assert "native 32" in found["lint.resolution_over_native"].message
     assert "5 pictures" in found["lint.few_pictures"].message
+
+
+def test_a_rate_is_compared_with_what_suits_the_width_of_the_base():
+    narrow = replace(SD1, widths=Widths(Width(192, 1280)))
+    assert "rate_far_from_usual" not in names(run_of(narrow, optimizer__unet_lr=2e-3))
+    (fast,) = LINTS["rate_far_from_usual"](run_of(narrow, optimizer__unet_lr=1e-2))
+    assert fast.message.startswith("optimizer.unet_lr 0.01 is 15 times what suits a base of Stable Diffusion 1.x of this width (6.7 times")
+    (slow,) = LINTS["rate_far_from_usual"](run_of(narrow, optimizer__unet_lr=5e-5))
+    assert slow.fix.changes[0].value == 6.7e-4
 
 
 def test_an_encoder_that_reads_captions_whole_is_said_to_take_break_for_a_word():

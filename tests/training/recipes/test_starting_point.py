@@ -6,12 +6,16 @@ import pytest
 from PIL import Image
 
 from lorasmith.datasets import folders
+from lorasmith.demo.weights import BASE
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import describe
+from lorasmith.models.widths import SOURCE, widths_of
+from lorasmith.training.recipes.recipe_file import own_recipe
 from lorasmith.training.recipes.recipes import recipe
 from lorasmith.training.recipes.sample_prompts import sample_prompts
 from lorasmith.training.recipes.starting_point import starting_point
 from tests.models import toys
+from tests.models.test_detection import SD1, header_file
 from tests.models.toys import toy_folder
 
 
@@ -31,8 +35,8 @@ def test_a_dataset_without_regularisation_pictures_is_one_entry(creatures, toy_b
     assert [one.is_reg for one in settings.datasets] == [False]
 
 
-def a_characters(family, images):
-    return recipe("character", family, "standard", images)
+def a_characters(base, images):
+    return recipe("character", base.family, "standard", images, widths_of(base))
 
 
 def test_pictures_are_read_once_also_with_a_recipe(creatures, toy_base, monkeypatch):
@@ -102,6 +106,34 @@ def test_pictures_without_captions_are_one_note_that_does_not_deny_the_trigger(t
 def test_without_a_recipe_a_flow_family_is_trained_at_its_own_rate_and_timesteps(family, creatures):
     settings, _ = starting_point(creatures, toy_folder(family), "zorvex", "zorvex")
     defaults = FAMILIES[family].defaults
-    assert settings.optimizer.unet_lr == defaults.denoiser_lr
+    assert settings.optimizer.unet_lr == widths_of(describe(toy_folder(family))).denoiser.rate(defaults.denoiser_lr)
     assert settings.flow.timestep_sampling == defaults.timestep_sampling
     assert not settings.network.train_text_encoder
+
+
+@pytest.mark.parametrize(
+    ("chosen", "of_full_size", "of_the_demo"),
+    [(None, (3e-4, 5e-5), (2e-3, 3e-4)), (a_characters, (1.5e-4, 1.5e-5), (1e-3, 9e-5))], ids=["no recipe", "recipe"],
+)  # fmt: skip
+def test_rates_go_with_the_width_of_the_base(chosen, of_full_size, of_the_demo, creatures, tmp_path):
+    for base, rates in ((header_file(tmp_path / "sd1.safetensors", SD1), of_full_size), (BASE, of_the_demo)):
+        settings, notes = starting_point(creatures, base, "zorvex", "zorvex", chosen)
+        assert (settings.optimizer.unet_lr, settings.optimizer.text_encoder_lr) == rates
+        said = [note for note in notes if SOURCE in note]
+        assert [note.partition(":")[0] for note in said] == (
+            [] if base != BASE else [f"optimizer.unet_lr {rates[0]:g}", f"optimizer.text_encoder_lr {rates[1]:g}"]
+        )
+        assert all("times narrower than usual" in note for note in said)
+
+
+def test_a_rate_that_a_recipe_of_ones_own_or_an_optimizer_sets_stays_as_it_is_on_a_narrow_base(creatures, tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text('begin_with = "character/sd1/standard"\n[settings]\n"optimizer.unet_lr" = 4e-4\n')
+    mine, notes = starting_point(creatures, BASE, "zorvex", "zorvex", lambda base, images: own_recipe(file, images, widths_of(base)))
+    assert (mine.optimizer.unet_lr, mine.optimizer.text_encoder_lr) == (4e-4, 9e-5)
+    assert [note.split()[0] for note in notes if SOURCE in note] == ["optimizer.text_encoder_lr"]
+    found, notes = starting_point(
+        creatures, BASE, "zorvex", "zorvex", lambda base, images: recipe("character", "sd1", "competition", images, widths_of(base))
+    )
+    assert (found.optimizer.type, found.optimizer.learning_rate, found.optimizer.unet_lr) == ("Prodigy", 1.0, None)
+    assert not [note for note in notes if SOURCE in note]

@@ -26,6 +26,7 @@ ANIMA_TRANSFORMER = Architecture(
     "CosmosTransformer3DModel", "diffusers", kind="transformer", title="a Cosmos transformer",
     anchors={"blocks.0.adaln_modulation_self_attn.1.weight": "cosmos", "transformer_blocks.0.norm1.linear_1.weight": "diffusers"},
     tables={"cosmos": from_cosmos}, layouts={"cosmos": "the original (Cosmos-Predict2)"}, quantizable=True,
+    width=("num_attention_heads", "attention_head_dim"),
     settings_here=without_padding_mask,
 )  # fmt: skip
 ANIMA_CONDITIONER = Architecture(

@@ -14,7 +14,7 @@ from lorasmith.models.parts import Architecture, Size
 UNET = Architecture(
     "UNet2DConditionModel", "diffusers", kind="unet", title="a U-Net",
     anchors={"time_embed.0.weight": "ldm", "time_embedding.linear_1.weight": "diffusers"},
-    tables={"ldm": unet_names.from_ldm}, layouts={"ldm": "the original (LDM)"}, quantizable=True,
+    tables={"ldm": unet_names.from_ldm}, layouts={"ldm": "the original (LDM)"}, quantizable=True, width=("block_out_channels",),
 )  # fmt: skip
 AUTOENCODER_KL = Architecture(
     "AutoencoderKL", "diffusers", kind="vae", title="an autoencoder (VAE)",
@@ -33,7 +33,7 @@ CLIP_TEXT = Architecture(
     "CLIPTextModel", "transformers", kind="clip", title="a CLIP text encoder", config_class="CLIPTextConfig",
     anchors={"embeddings.token_embedding.weight": "transformers", "token_embedding.weight": "open_clip"}, inner_prefix="text_model.",
     tables={"open_clip": text_encoder_names.from_open_clip, "transformers": text_encoder_names.from_transformers},
-    folder_names="transformers",
+    folder_names="transformers", width=("hidden_size",),
     sizes=(
         Size(
             ("embeddings.token_embedding.weight", "token_embedding.weight"), 1, "hidden_size",

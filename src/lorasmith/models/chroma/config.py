@@ -14,6 +14,7 @@ CHROMA_TRANSFORMER = Architecture(
     # Those of Flux.1, whose blocks it has; what tells them apart is in `family`.
     anchors={"double_blocks.0.img_attn.qkv.weight": "bfl", "single_transformer_blocks.0.attn.to_q.weight": "diffusers"},
     tables={"bfl": from_original}, layouts={"bfl": "the original"}, quantizable=True,
+    width=("num_attention_heads", "attention_head_dim"),
 )  # fmt: skip
 TRANSFORMER: dict[str, Any] = {
     "patch_size": 1, "in_channels": 64, "num_layers": 19, "num_single_layers": 38, "attention_head_dim": 128, "num_attention_heads": 24,

@@ -16,6 +16,7 @@ FLUX_TRANSFORMER = Architecture(
     "FluxTransformer2DModel", "diffusers", kind="transformer", title="a Flux transformer",
     anchors={"double_blocks.0.img_attn.qkv.weight": "bfl", "single_transformer_blocks.0.attn.to_q.weight": "diffusers"},
     tables={"bfl": from_bfl}, layouts={"bfl": "the original (Black Forest Labs)"}, quantizable=True,
+    width=("num_attention_heads", "attention_head_dim"),
 )  # fmt: skip
 TRANSFORMER: dict[str, Any] = {
     "patch_size": 1, "in_channels": 64, "num_layers": 19, "num_single_layers": 38, "attention_head_dim": 128, "num_attention_heads": 24,

@@ -14,6 +14,7 @@ FLUX2_TRANSFORMER = Architecture(
     "Flux2Transformer2DModel", "diffusers", kind="transformer", title="a FLUX.2 transformer",
     anchors={"double_stream_modulation_img.lin.weight": "bfl", "double_stream_modulation_img.linear.weight": "diffusers"},
     tables={"bfl": TRANSFORMER.takes}, layouts={"bfl": "the original (Black Forest Labs)"}, quantizable=True,
+    width=("num_attention_heads", "attention_head_dim"),
 )  # fmt: skip
 FLUX2_AUTOENCODER = replace(
     AUTOENCODER_KL, class_name="AutoencoderKLFlux2", title="an autoencoder (VAE) of FLUX.2", sign=r"(^|\.)bn\.running_mean$",

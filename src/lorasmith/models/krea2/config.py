@@ -13,6 +13,7 @@ KREA2_TRANSFORMER = Architecture(
     "Krea2Transformer2DModel", "diffusers", kind="transformer", title="a Krea 2 transformer",
     anchors={"txtfusion.projector.weight": "original", "text_fusion.projector.weight": "diffusers"},
     tables={"original": from_original}, quantizable=True,
+    width=("num_attention_heads", "attention_head_dim"),
 )  # fmt: skip
 TRANSFORMER: dict[str, Any] = {
     "in_channels": 64, "num_layers": 28, "attention_head_dim": 128, "num_attention_heads": 48, "num_key_value_heads": 12,

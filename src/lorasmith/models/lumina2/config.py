@@ -13,7 +13,7 @@ LUMINA2_TRANSFORMER = Architecture(
     "Lumina2Transformer2DModel", "diffusers", kind="transformer", title="a Lumina 2 transformer",
     # The first is Z-Image's too; what tells them apart is in `family`.
     anchors={"layers.0.attention.qkv.weight": "original", "layers.0.attn.to_q.weight": "diffusers"},
-    tables={"original": from_original}, quantizable=True, unused=r"norm_final\.weight",
+    tables={"original": from_original}, quantizable=True, unused=r"norm_final\.weight", width=("hidden_size",),
 )  # fmt: skip
 GEMMA2 = Architecture(
     "Gemma2Model", "transformers", kind="gemma2", title="a Gemma 2 language model", config_class="Gemma2Config",

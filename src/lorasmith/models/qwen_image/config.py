@@ -11,6 +11,7 @@ from lorasmith.models.parts import Architecture, Part, SchedulerConfig
 QWEN_IMAGE_TRANSFORMER = Architecture(
     "QwenImageTransformer2DModel", "diffusers", kind="transformer", title="a Qwen-Image transformer",
     anchors={"transformer_blocks.0.img_mod.1.weight": "diffusers"}, layouts={"diffusers": "its authors'"}, quantizable=True,
+    width=("num_attention_heads", "attention_head_dim"),
 )  # fmt: skip
 TRANSFORMER: dict[str, Any] = {
     "patch_size": 2, "in_channels": 64, "out_channels": 16, "num_layers": 60, "attention_head_dim": 128, "num_attention_heads": 24,

@@ -15,6 +15,7 @@ SD3_TRANSFORMER = Architecture(
     "SD3Transformer2DModel", "diffusers", kind="transformer", title="a Stable Diffusion 3 transformer",
     anchors={"joint_blocks.0.context_block.attn.qkv.weight": "original", "pos_embed.pos_embed": "diffusers"},
     tables={"original": from_original}, layouts={"original": "the original (Stability AI)"}, quantizable=True, buffers_in_files=True,
+    width=("num_attention_heads", "attention_head_dim"),
 )  # fmt: skip
 # The pooled state of CLIP-L is read without a projection. Folders have one that changes nothing, for which files have no room.
 CLIP_L = replace(CLIP_TEXT, in_folder=CLIP_TEXT_WITH_PROJECTION)

@@ -12,7 +12,7 @@ from lorasmith.models.zimage.conversion import from_original
 ZIMAGE_TRANSFORMER = Architecture(
     "ZImageTransformer2DModel", "diffusers", kind="transformer", title="a Z-Image transformer",
     anchors={"layers.0.attention.qkv.weight": "original", "layers.0.attention.to_q.weight": "diffusers"},
-    tables={"original": from_original}, quantizable=True, unused=r"norm_final\.weight",
+    tables={"original": from_original}, quantizable=True, unused=r"norm_final\.weight", width=("dim",),
 )  # fmt: skip
 TRANSFORMER: dict[str, Any] = {
     "all_patch_size": [2], "all_f_patch_size": [1], "in_channels": 16, "dim": 3840, "n_layers": 30, "n_refiner_layers": 2, "n_heads": 30,

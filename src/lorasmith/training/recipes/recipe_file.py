@@ -18,6 +18,7 @@ from typing import Any
 
 from lorasmith.dotted import dotted
 from lorasmith.errors import SettingsError
+from lorasmith.models.widths import FULL_SIZE, Widths
 from lorasmith.registry import nearest
 from lorasmith.training.recipes.recipes import Choice, recipe
 from lorasmith.training.settings.tree import setting_names
@@ -31,8 +32,8 @@ def is_recipe(path: str | Path) -> bool:
         return False
 
 
-def own_recipe(path: str | Path, images: int) -> list[Choice]:
-    """The choices of a recipe file for this many pictures; what it changes has the file as its source.
+def own_recipe(path: str | Path, images: int, widths: Widths = FULL_SIZE) -> list[Choice]:
+    """The choices of a recipe file for this many pictures on a base of these widths; what it changes has the file as its source.
 
     Raises:
         SettingsError: the file cannot be read, begins with nothing known, or sets something that does not exist.
@@ -47,7 +48,7 @@ def own_recipe(path: str | Path, images: int) -> list[Choice]:
             code="recipe.begin_with",
             path=str(path),
         ) from None
-    choices = {choice.setting: choice for choice in recipe(kind, family, level, images)}
+    choices = {choice.setting: choice for choice in recipe(kind, family, level, images, widths)}
     reasons: Mapping[str, str] = content.get("reasons", {})
     known = set(setting_names())
     for name, value in dotted(content.get("settings", {}), whole=("optimizer.args",)).items():

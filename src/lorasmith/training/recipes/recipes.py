@@ -14,7 +14,8 @@ from typing import Any, Literal, get_args
 from lorasmith.errors import SettingsError
 from lorasmith.guides import BOOTCAMP, COLAB, CRASH_COURSE, FUNDAMENTALS, MEASURED, SEAART, guides
 from lorasmith.models.families import FAMILIES
-from lorasmith.models.family import Family, FamilyDefaults
+from lorasmith.models.family import Family, FamilyDefaults, Rate
+from lorasmith.models.widths import FULL_SIZE, SOURCE, Width, Widths
 from lorasmith.pages.numbers import count
 from lorasmith.registry import nearest
 
@@ -41,6 +42,7 @@ class Request:
     family: Family
     level: Level
     images: int
+    widths: Widths
 
     @property
     def defaults(self) -> FamilyDefaults:
@@ -56,8 +58,8 @@ class Request:
         return self.kind != "style" and self.defaults.text_encoder_lr > 0
 
 
-def recipe(kind: str, family: str, level: str, images: int) -> list[Choice]:
-    """The choices for this many pictures, in the order of the settings file.
+def recipe(kind: str, family: str, level: str, images: int, widths: Widths = FULL_SIZE) -> list[Choice]:
+    """The choices for this many pictures, in the order of the settings file; `widths` are those of the base, without which it is of full size.
 
     Raises:
         SettingsError: there is no such kind, family or level, or no picture.
@@ -67,7 +69,7 @@ def recipe(kind: str, family: str, level: str, images: int) -> list[Choice]:
             raise SettingsError(f"There is no recipe for the {what} {value!r}; {nearest(value, known)}", code="recipe.unknown", what=what)
     if images < 1:
         raise SettingsError(f"A recipe for {images} pictures was asked for. Give the number of pictures.", code="recipe.no_pictures")
-    request = Request(kind, FAMILIES[family], level, images)  # type: ignore[arg-type]  # checked above
+    request = Request(kind, FAMILIES[family], level, images, widths)  # type: ignore[arg-type]  # checked above
     return [choice for part in PARTS for choice in part(request)]
 
 
@@ -193,11 +195,12 @@ def _optimizer(request: Request) -> Iterable[Choice]:
         return
     rate = request.defaults.rates_for.get(request.kind, request.defaults.rate)
     yield Choice("optimizer.type", "AdamW", "well understood, and exact on every machine", guides(SEAART, CRASH_COURSE, BOOTCAMP))
-    yield Choice("optimizer.unet_lr", rate.value, rate.reason, rate.source)
+    yield rate_choice("optimizer.unet_lr", rate, request.widths.denoiser)
     if request.trains_text_encoder:
         share, in_words = (10, "tenth") if request.kind == "character" else (5, "fifth")
         why = f"a {in_words} of the denoiser's, or tags bleed"
-        yield Choice("optimizer.text_encoder_lr", float(f"{rate.value / share:.3g}"), why, guides(COLAB, BOOTCAMP))
+        of_encoder = Rate(float(f"{rate.value / share:.3g}"), why, guides(COLAB, BOOTCAMP))
+        yield rate_choice("optimizer.text_encoder_lr", of_encoder, request.widths.text_encoder)
     yield Choice("schedule.lr_scheduler", "cosine_with_restarts", "the guides' usual for Adam", guides())
     yield Choice("schedule.lr_scheduler_num_cycles", 3 if request.level == "competition" else 1, "1 to 3", guides())
     warmup = 0.1 if request.kind == "style" else 0.05
@@ -224,6 +227,13 @@ def _checkpoints(request: Request) -> Iterable[Choice]:
 PARTS: tuple[Callable[[Request], Iterable[Choice]], ...] = (
     _pictures, _captions, _network, _augmentation, _length, _memory, _optimizer, _loss, _checkpoints,
 )  # fmt: skip
+
+
+def rate_choice(setting: str, rate: Rate, width: Width) -> Choice:
+    """A learning rate for a part of this width."""
+    if width.is_usual:
+        return Choice(setting, rate.value, rate.reason, rate.source)
+    return Choice(setting, width.rate(rate.value), f"{rate.reason}; {width}", f"{rate.source}; {SOURCE}")
 
 
 def settings_tree(choices: list[Choice]) -> dict[str, Any]:

@@ -10,12 +10,15 @@ from lorasmith.captions.caption import split_tags
 from lorasmith.dataset_folder import regularisation_of
 from lorasmith.datasets.folders import concept_in, open_folder
 from lorasmith.findings import alike_together, worst_first
+from lorasmith.guides import CRASH_COURSE, guides
 from lorasmith.images.picture_cache import PICTURES
 from lorasmith.models.description import Description, NativeSize
+from lorasmith.models.family import Rate
 from lorasmith.models.open import describe
+from lorasmith.models.widths import SOURCE, widths_of
 from lorasmith.pages.numbers import count
 from lorasmith.stores import local
-from lorasmith.training.recipes.recipes import Choice, settings_tree
+from lorasmith.training.recipes.recipes import Choice, rate_choice, settings_tree
 from lorasmith.training.recipes.sample_prompts import sample_prompts
 from lorasmith.training.settings.tree import Settings, settings_from
 
@@ -23,6 +26,7 @@ PASSES = 100
 """Over each picture of a subject; what the crash course advises."""
 EPOCHS = 10
 """As many checkpoints to choose from."""
+USUAL = "usual for a subject"
 
 
 def starting_point(
@@ -30,7 +34,7 @@ def starting_point(
     base: Path,
     trigger: str | None,
     name: str,
-    recipe: Callable[[str, int], list[Choice]] | None = None,
+    recipe: Callable[[Description, int], list[Choice]] | None = None,
     cache: Path | None = None,
     allow_pickle: bool = False,
 ) -> tuple[Settings, list[str]]:
@@ -38,19 +42,20 @@ def starting_point(
 
     `cache` is the folder of all caches: it keeps what is decoded here, and is that of the settings.
 
-    `recipe` gives the choices for a family and a number of pictures; without it each picture is seen about 100 times in 10 epochs. In both,
-    tags are shuffled where captions are tags, repeats in folders' names count, and the resolution is the base's own where that is not its family's usual one.
+    `recipe` gives the choices for a base and a number of pictures; without it each picture is seen about 100 times in 10 epochs. In both,
+    rates are for the width of the base, tags are shuffled where captions are tags, repeats in folders' names count, and the resolution is
+    the base's own where that is not its family's usual one.
     """
     description = describe(base, allow_pickle=allow_pickle)
     if recipe is not None:
-        recipe(description.family, 1)  # refuses a wrong name before the pictures are decoded
+        recipe(description, 1)  # refuses a wrong name before the pictures are decoded
     contents = open_folder(dataset, cache=None if cache is None else cache / PICTURES)
-    choices = None if recipe is None else recipe(description.family, len(contents.pictures))
+    choices = _for_a_subject(description) if recipe is None else recipe(description, len(contents.pictures))
     native = description.native.side
     tags = [len(split_tags(p.caption)) for p in contents.pictures if p.caption]
     are_tags = bool(tags) and sum(tags) / len(tags) >= 4
     folders_repeat = any(concept_in(p.folder.rsplit("/", 1)[-1]) for p in contents.pictures)
-    tree = settings_tree(choices) if choices else _for_a_subject(description)
+    tree = settings_tree(choices)
     of_folder = tree.pop("datasets", {})
     repeats = of_folder.pop("repeats", PASSES // EPOCHS)
     tree["name"] = name
@@ -61,7 +66,7 @@ def starting_point(
     regularisation = regularisation_of(local(dataset))
     if regularisation is not None:
         tree["datasets"].append({"path": str(Path(dataset) / regularisation.name), "is_reg": True})
-    tree["buckets"] = first_buckets(choices or (), description.native)
+    tree["buckets"] = first_buckets(choices, description.native)
     captions = tree.setdefault("captions", {})
     captions["shuffle_caption"] = are_tags
     captions["keep_tokens"] = max(1, captions.get("keep_tokens", 1)) if are_tags and trigger is not None else 0
@@ -74,6 +79,7 @@ def starting_point(
         f"resolution {tree['buckets']['resolution']} in buckets of {tree['buckets']['bucket_reso_steps']} pixels; the base's own is {native}",
         "captions look like tags: they are shuffled" if are_tags else "captions look like sentences (or are missing): they are not shuffled",
     ]  # fmt: skip
+    notes += [f"{choice.setting} {choice.value:g}: {choice.reason} ({choice.source})" for choice in choices if SOURCE in choice.source]
     if regularisation is not None:
         found = len(open_folder(regularisation, verify=False).pictures)
         of_the_base = f"{count(found, 'regularisation picture')} {'is' if found == 1 else 'are'}"
@@ -93,17 +99,20 @@ def first_buckets(choices: Iterable[Choice], native: NativeSize) -> dict[str, An
     }  # fmt: skip
 
 
-def _for_a_subject(description: Description) -> dict[str, Any]:
-    defaults = description.form.defaults
+def _for_a_subject(description: Description) -> list[Choice]:
+    """What is chosen without a recipe."""
+    defaults, widths = description.form.defaults, widths_of(description)
+    settings: dict[str, Any] = {"network.rank": 16, "network.alpha": 8.0, "training.epochs": EPOCHS, "training.batch_size": 2}
     if description.record.is_flow:
-        return {
-            "network": {"rank": 16, "alpha": 16.0, "train_text_encoder": False},
-            "training": {"epochs": EPOCHS, "batch_size": 2},
-            "optimizer": {"unet_lr": defaults.denoiser_lr},
-            "flow": {"timestep_sampling": defaults.timestep_sampling, "model_prediction_type": defaults.model_prediction_type},
-        }
-    return {
-        "network": {"rank": 16, "alpha": 8.0},
-        "training": {"epochs": EPOCHS, "batch_size": 2},
-        "optimizer": {"unet_lr": 3e-4, "text_encoder_lr": 5e-5},
-    }
+        settings |= {
+            "network.alpha": 16.0, "network.train_text_encoder": False, "flow.timestep_sampling": defaults.timestep_sampling,
+            "flow.model_prediction_type": defaults.model_prediction_type,
+        }  # fmt: skip
+        rates = [rate_choice("optimizer.unet_lr", defaults.rate, widths.denoiser)]
+    else:
+        of_denoiser, of_encoder = (Rate(rate, USUAL, guides(CRASH_COURSE)) for rate in (3e-4, 5e-5))
+        rates = [
+            rate_choice("optimizer.unet_lr", of_denoiser, widths.denoiser),
+            rate_choice("optimizer.text_encoder_lr", of_encoder, widths.text_encoder),
+        ]
+    return [*(Choice(setting, value, USUAL, guides(CRASH_COURSE)) for setting, value in settings.items()), *rates]

@@ -80,7 +80,7 @@ function useReasons({ base, kind, level, standing }: Project): ReadonlyMap<strin
   const family = described.data?.family ?? "";
   const { data } = useGet(
     "/api/recipes/{kind}/{family}/{level}",
-    { path: { kind, family, level }, query: { images: Math.max(1, standing?.pictures ?? 1) } },
+    { path: { kind, family, level }, query: { base, images: Math.max(1, standing?.pictures ?? 1) } },
     { enabled: Boolean(family) },
   );
   return useMemo(() => new Map(data?.map((choice) => [choice.setting, choice])), [data]);

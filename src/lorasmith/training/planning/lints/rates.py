@@ -61,18 +61,20 @@ def text_encoder_too_fast(run: RunFacts) -> Findings:
 
 @lint
 def rate_far_from_usual(run: RunFacts) -> Findings:
-    usual, rate, title = run.base.defaults.denoiser_lr, run.rate(DENOISER), run.base.family.title
+    width, rate, title = run.base.widths.denoiser, run.rate(DENOISER), run.base.family.title
+    usual = width.rate(run.base.defaults.denoiser_lr)
+    trained = f"{title} is usually trained with" if width.is_usual else f"suits a base of {title} of this width ({width})"
     if not rate or not run.optimizer.steps_like_adam or KINDS[run.settings.network.kind].advice.rates is not None:
         return
     setting, source = run.rate_setting(DENOISER), guides(COLAB, BOOTCAMP)
     if rate > FASTEST * usual:
         yield warning(
-            f"{setting} {rate:g} is {rate / usual:.0f} times what {title} is usually trained with.", evidence=Evidence(rate, "learning rate"),
+            f"{setting} {rate:g} is {rate / usual:.0f} times what {trained}.", evidence=Evidence(rate, "learning rate"),
             why="Colours burn and shapes break.", fix=set_to(setting, usual, f"Set {setting} to {usual:g}, at most {4 * usual:g}."), source=source,
         )  # fmt: skip
     if rate < SLOWEST * usual:
         yield warning(
-            f"{setting} {rate:g} is {rate / usual:.2g} of what {title} is usually trained with.", evidence=Evidence(rate, "learning rate"),
+            f"{setting} {rate:g} is {rate / usual:.2g} of what {trained}.", evidence=Evidence(rate, "learning rate"),
             why="Little is learnt.", fix=set_to(setting, usual), source=source,
         )  # fmt: skip
 

@@ -14,6 +14,7 @@ from lorasmith.datasets.balance import Share
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet
 from lorasmith.models.description import Description
 from lorasmith.models.family import Family, FamilyDefaults
+from lorasmith.models.widths import FULL_SIZE, Widths, widths_of
 from lorasmith.training.optim.optimizers import Optimizer, optimizer_of
 from lorasmith.training.planning.check import CheckedRun
 from lorasmith.training.planning.plan import Plan
@@ -34,6 +35,7 @@ class BaseFacts:
     prediction_type: str
     distilled: bool = False
     """Whether it is known to be distilled to few steps."""
+    widths: Widths = FULL_SIZE
 
     @property
     def full_size(self) -> bool:
@@ -49,6 +51,7 @@ def facts_of(description: Description) -> BaseFacts:
         description.native.side,
         description.prediction_type,
         description.form.distilled is True,
+        widths_of(description),
     )
 
 
