@@ -2,8 +2,8 @@
 
     python -m tests.browser.photographed WORKSPACE
 
-`demo` has two trained runs, of which `demo` is proven, the second is `demo-short`, and a sweep, `demo-rates`; a picture was generated in the
-playground. `holiday` has pictures that need a look (photo_pile.py), `chalk_drawings` many, and `empty` none.
+`demo` has two trained runs, of which `demo` is proven and kept, the second is `demo-short`, and a sweep, `demo-rates`; a picture was generated
+in the playground. `holiday` has pictures that need a look (photo_pile.py), `chalk_drawings` many, whose captions were edited, and `empty` none.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ MANY = "style-chalk-large"
 DEMO = "demo"
 SHORT = 3
 """Epochs of the second run."""
+RATES = (1 / 3, 1, 3)
+"""Of the sweep, beside the demo's own."""
+EDITS: tuple[tuple[str, dict[str, Any]], ...] = (("add", {"tags": ["chalk"]}), ("rename", {"old": "angry", "new": "angry face"}))
+"""Of the many captions; their history shows them."""
 GENERATED = 600_000
 """Milliseconds that a picture may take on a busy machine."""
 
@@ -38,11 +42,14 @@ def main(workspace: str) -> None:
     os.environ["LORASMITH_LIBRARY"] = tempfile.mkdtemp()  # a catalogue of its own, and not the user's
     with running_studio(place) as studio:
         _train_demo(studio.client)
+        _keep(studio.client)
         _sweep(studio.client)
         with tempfile.TemporaryDirectory() as aside:
             _make_project(studio.client, "Holiday", write_pile(Path(aside) / "My holiday.zip"))
             write_datasets(Path(aside), [MANY])
-            _make_project(studio.client, "Chalk drawings", Path(aside) / MANY)
+            chalk = _make_project(studio.client, "Chalk drawings", Path(aside) / MANY)
+        for edit, arguments in EDITS:
+            studio.client.post(f"projects/{chalk}/edits", {"edit": edit, "arguments": arguments})
         studio.client.post("projects", {"name": "Empty"})
         _generate(studio)
 
@@ -56,17 +63,24 @@ def _train_demo(client: Client) -> None:
         _do(client, "train", {"settings": training, "out": out, "prove": effort}, DEMO)
 
 
+def _keep(client: Client) -> None:
+    """What the proof advises, as its button does."""
+    run = f"runs/{DEMO}~demo"
+    client.post(f"{run}/keep", {"file": client.get(f"{run}/proof")["recommended"]})
+
+
 def _sweep(client: Client) -> None:
     """Three rates of which the middle one is the demo's, each for a part of its length."""
     settings = client.post(f"projects/{DEMO}/settings")["settings"]
-    vary = {"optimizer.unet_lr": [5e-5, 1.5e-4, 5e-4]}
+    vary = {"optimizer.unet_lr": [float(f"{settings['optimizer']['unet_lr'] * times:.2g}") for times in RATES]}
     sweep = {"name": "demo-rates", "settings": settings, "vary": vary, "share": 0.3, "effort": "quick"}
     _do(client, "sweep", {"sweep": sweep, "out": f"projects/{DEMO}/runs/demo-rates"}, DEMO)
 
 
-def _make_project(client: Client, name: str, pictures: Path) -> None:
-    project = client.post("projects", {"name": name})["id"]
+def _make_project(client: Client, name: str, pictures: Path) -> str:
+    project: str = client.post("projects", {"name": name})["id"]
     client.wait(client.upload(project, [pictures]))
+    return project
 
 
 def _do(client: Client, kind: str, arguments: Mapping[str, Any], project: str) -> None:

@@ -157,7 +157,7 @@ STATES = {
     "captions-empty": Screen("projects/empty/captions"), "captions-none-found": Screen("projects/demo/captions?q=tag:nothing"),
     "captions-failed": Screen("projects/demo/captions", before=refused("pictures")),
     "edit": Screen("projects/demo/captions?dialog=edit"), "advice": Screen("projects/holiday/captions?dialog=advice"),
-    "history": Screen("projects/demo/captions?dialog=history"), "encodings": Screen("projects/holiday/captions?dialog=encodings"),
+    "history": Screen("projects/chalk_drawings/captions?dialog=history"), "encodings": Screen("projects/holiday/captions?dialog=encodings"),
     "train-search": Screen("projects/demo/train?level=expert&search=learning+rate"), "train-findings": Screen("projects/holiday/train?level=simple", see("More about it")),
     "train-none-found": Screen("projects/demo/train?level=expert&search=nothing+has+it", see("No setting has")), "train-empty": Screen("projects/empty/train"),
     "vary-rates": Screen("projects/demo/train?level=sweep", both(click("^Rates and ranks"), see("trials"))),
@@ -167,7 +167,7 @@ STATES = {
     "library-selected": Screen("library", pick(2)), "library-folders": Screen("library?dialog=folders"),
     "library-none-found": Screen("library?q=nothing+has+it"), "lora-gone": Screen("library/none"),
     **{f"lora-{words.lower()}": Screen("library", pick(1, click(f"^{words}$"))) for words in ("Resize", "Convert", "Publish", "Install")},
-    **{f"lora-{words.lower()}": Screen("library", pick(2, click(f"^{words}$"))) for words in ("Compare", "Merge")},
+    "lora-compare": Screen("library", pick(2, click("^Compare$"), see("How alike"))), "lora-merge": Screen("library", pick(2, click("^Merge$"))),
     "extract": Screen("library", both(click("^Extract"), see("Output"))), "lora-edit": Screen("library/{lora}?edit=ss_output_name"),
     **{name: Screen(f"settings/{name}") for name in ("folders", "taggers", "vocabularies", "upscalers")},
     "bases-failed": Screen("settings/bases", before=with_failed_download), "gone": Screen("nowhere"), "project-gone": Screen("projects/none/images"),
@@ -222,7 +222,7 @@ def _take_all(
             _settle(page, whole=screen.before is None)
             if screen.then:
                 screen.then(page)
-                page.wait_for_timeout(SETTLED)
+                _settle(page, whole=screen.before is None)
             _take(page, folder / f"{name}-{ending}.webp")
 
 
@@ -232,7 +232,7 @@ def _settle(page: Page, whole: bool) -> None:
     if whole:
         expect(page.locator("main .mantine-Skeleton-root")).to_have_count(0, timeout=PATIENCE)
         expect(page.locator("main [aria-busy=true]")).to_have_count(0, timeout=PATIENCE)
-        expect(page.get_by_text(re.compile("estimating…|見積もり中"))).to_have_count(0, timeout=PATIENCE)
+        expect(page.get_by_text(re.compile("estimating…|見積もり中|looking at [0-9]+ more|を確認中"))).to_have_count(0, timeout=PATIENCE)
         page.wait_for_timeout(SETTLED)
         page.wait_for_function(PICTURES_ARE_THERE, timeout=PATIENCE)
 

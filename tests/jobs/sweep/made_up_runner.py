@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from lorasmith.evaluation.measures.measured import CheckpointMeasures, Measure
 from lorasmith.evaluation.prompts import Prompt, PromptSet
@@ -78,6 +79,7 @@ class MadeUpRunner:
         measures = {"subject": subject, "keeps": Measure.of({"a": 0.99, "b": 1.0, "c": 1.01})}
         measured = CheckpointMeasures("checkpoints/toy.safetensors", self.epochs, 30, 1.0, measures)
         write_record(folder / PROOF, ProofRecord("quick", PROMPTS, 5, 0, {}, (measured,), ({PROMPTS.prompts[0].name: "a.png"},)))
+        Image.new("RGB", (8, 8), "teal").save(folder / PROOF / "a.png")
 
     def _emit(self, folder, *events):
         log = EventLog(RunFolder(folder).events)
