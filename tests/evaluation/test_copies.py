@@ -80,9 +80,9 @@ def test_the_image_of_a_copy_is_found_in_a_manifest_or_a_shard_as_long_as_it_is_
     originals = Originals(settings, read.originals)
 
     assert sorted(copy.image for copy in found) == [f"{n}.png" for n in range(4)]
-    assert [content_hash(originals.of(copy)) for copy in found] == [content_hash(creatures / copy.image) for copy in found]
+    assert [content_hash(originals.of(copy.prompt)) for copy in found] == [content_hash(creatures / copy.image) for copy in found]
     other = Copy(Prompt("trained", "of another set", 1, "0.png 00000000"), 1.0, True)
-    assert originals.of(other) is None
+    assert originals.of(other.prompt) is None
     if source.suffix == ".tar":
         source.write_bytes(bytes(source.stat().st_size))
-        assert [originals.of(copy) for copy in found] == [None] * 4
+        assert [originals.of(copy.prompt) for copy in found] == [None] * 4

@@ -1,14 +1,19 @@
 """The proof of a run over the API, and keeping what it recommends."""
 
 import json
+import shutil
+import tarfile
+from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
 
 from lorasmith.evaluation.measures.measured import CheckpointMeasures, Measure
 from lorasmith.evaluation.prompts import Prompt, PromptSet
-from lorasmith.evaluation.proof.record import PROOF, VERDICT, WEIGHTS_PROOF, ProofRecord, write_record
+from lorasmith.evaluation.proof.record import PROOF, VERDICT, WEIGHTS_PROOF, ProofRecord, read_record, write_record
 from lorasmith.evaluation.run_list import listed_run
+from lorasmith.images.file_part import FilePart
 from lorasmith.images.read import content_hash
 from tests.library.lora_files import write_lora
 from tests.studio.test_runs import make_run
@@ -86,6 +91,37 @@ def test_a_training_picture_that_was_changed_is_not_shown_as_the_original(script
     Image.new("RGB", (64, 64), "green").save(workspace / "projects" / "mimi" / "dataset" / "5_mimi" / "a b.png")
     (copy,) = script.get("/api/runs/mimi~first/proof").json()["copies"]
     assert copy["original"] is None
+
+
+def in_a_shard(picture, folder):
+    with tarfile.open(folder / "set.tar", "w") as tar:
+        tar.add(picture, "a b.png")
+    with tarfile.open(folder / "set.tar") as tar:
+        (member,) = tar.getmembers()
+    return FilePart(folder / "set.tar", "a b.png", member.offset_data, member.size)
+
+
+def of_a_manifest(picture, folder):
+    return shutil.copy(picture, folder / "another name.png")
+
+
+@pytest.mark.parametrize("where", [in_a_shard, of_a_manifest])
+def test_a_training_picture_of_a_shard_or_a_manifest_is_shown_and_no_other_file_is(script, proven, workspace, tmp_path, where):
+    picture = workspace / "projects" / "mimi" / "dataset" / "5_mimi" / "a b.png"
+    content, record = picture.read_bytes(), read_record(proven.root / PROOF)
+    (trained,) = record.prompts.of("trained")
+    write_record(proven.root / PROOF, replace(record, originals={trained.picture: where(picture, tmp_path), NEW.name: picture}))
+    picture.unlink()
+    (copy,) = script.get("/api/runs/mimi~first/proof").json()["copies"]
+    shown = script.get(copy["original"])
+    assert (shown.headers["content-type"], shown.content) == ("image/png", content)
+    assert script.get(copy["original"], headers={"if-none-match": shown.headers["etag"]}).status_code == 304
+    address = copy["original"].removesuffix(quote(trained.picture))
+    for other in (quote(NEW.name), "another%20name.png", "set.tar", "..%2F..%2F..%2Fproject.toml", quote(str(picture), safe="")):
+        assert script.get(address + other).status_code == 404
+    next(iter(tmp_path.glob("set.tar")), tmp_path / "another name.png").write_bytes(b"0" * 20_000)
+    assert script.get("/api/runs/mimi~first/proof").json()["copies"][0]["original"] is None
+    assert script.get(copy["original"]).status_code == 404
 
 
 def test_numbers_that_are_none_are_left_out_and_the_answer_is_json(script, proven):

@@ -40,12 +40,7 @@ class Copy:
     @property
     def image(self) -> str:
         """The training image's file name."""
-        return self.prompt.picture.rpartition(" ")[0]
-
-    @property
-    def content(self) -> str:
-        """How the hash of the training image's bytes begins: other images may have its name."""
-        return self.prompt.picture.rpartition(" ")[2]
+        return _name_and_content(self.prompt)[0]
 
 
 def copies_of(checkpoint: CheckpointVerdict, prompts: PromptSet) -> list[Copy]:
@@ -73,12 +68,13 @@ class Originals:
     def __init__(self, settings: Settings, read: Mapping[str, PictureSource]):
         self._settings, self._read = settings, read
 
-    def of(self, copy: Copy) -> PictureSource | None:
-        """The training image; None where it is not there any more, or has been changed."""
-        read = self._read.get(copy.prompt.picture)
-        if read is not None and _begins_with(copy.content, read):
+    def of(self, prompt: Prompt) -> PictureSource | None:
+        """The training image whose caption a prompt is; None where it is not there any more, or has been changed."""
+        name, content = _name_and_content(prompt)
+        read = self._read.get(prompt.picture)
+        if read is not None and _begins_with(content, read):
             return read
-        return next((path for path in self._files.get(copy.image, ()) if _begins_with(copy.content, path)), None)
+        return next((path for path in self._files.get(name, ()) if _begins_with(content, path)), None)
 
     @cached_property
     def _files(self) -> dict[str, list[Path]]:
@@ -89,6 +85,12 @@ class Originals:
             for path in pictures_below(folder) if folder.is_dir() else ():
                 found.setdefault(path.name, []).append(path)
         return found
+
+
+def _name_and_content(prompt: Prompt) -> tuple[str, str]:
+    """The file name of the training image, and how the hash of its bytes begins: other images may have its name."""
+    name, _, content = prompt.picture.rpartition(" ")
+    return name, content
 
 
 def _begins_with(beginning: str, source: PictureSource) -> bool:

@@ -140,7 +140,7 @@ def _copies(run: RunRecord, proof: Proven) -> tuple[Block, ...]:
     originals = Originals(run.settings, record.originals)
     figures = []
     for copy in copies[:COPIES]:
-        original = originals.of(copy)
+        original = originals.of(copy.prompt)
         own = Panel(
             None if original is None else _read(original, f"Training image {copy.image}"), "training image", "Not found in the datasets."
         )

@@ -85,7 +85,7 @@ def make_api(workspace: str | Path, start_supervisor: Start = start_supervisor) 
     api.state.streams = Streams(news_of(studio))
     for resource in RESOURCES:
         api.include_router(resource.router, prefix="/api")
-    for router in (thumbnails.router, files.router, mends.files, runs.files, library.files, made_pictures.files, grids.files):
+    for router in (thumbnails.router, files.router, mends.files, proofs.files, runs.files, library.files, made_pictures.files, grids.files):
         api.include_router(router, prefix="/files")
     api.include_router(handbook.router)
     api.include_router(page.router)

@@ -14,6 +14,7 @@ from starlette.responses import FileResponse, Response
 
 from lorasmith.curation.mend.kept_files import kept_at
 from lorasmith.curation.mend.recipes import recipes_to
+from lorasmith.images.file_part import FilePart
 from lorasmith.images.read import read_picture
 from lorasmith.studio.etag import IfNoneMatch, etag, has_it, version_of_file
 from lorasmith.studio.studio import OpenStudio
@@ -43,24 +44,26 @@ def get_original_file(project: str, picture: str, studio: OpenStudio, if_none_ma
     return picture_response(file, if_none_match)
 
 
-def picture_response(file: Path, if_none_match: str | None) -> Response:
-    """A picture's file, for a browser; nothing where that has it already."""
-    version = version_of_file(file)
+def picture_response(source: Path | FilePart, if_none_match: str | None) -> Response:
+    """A picture, a file or a part of one, for a browser; nothing where that has it already."""
+    version = version_of_file(source) if isinstance(source, Path) else f"{version_of_file(source.file)}-{source.offset:x}"
     headers = {**ASKED_AGAIN, "etag": etag(version)}
     if has_it(if_none_match, version):
         return Response(status_code=304, headers=headers)
-    kind = _format_of(file)
+    kind = _format_of(source)
     if kind in SHOWN_AS_THEY_ARE:
-        return FileResponse(file, media_type=SHOWN_AS_THEY_ARE[kind], headers=headers)
+        if isinstance(source, Path):
+            return FileResponse(source, media_type=SHOWN_AS_THEY_ARE[kind], headers=headers)
+        return Response(source.open().read(), media_type=SHOWN_AS_THEY_ARE[kind], headers=headers)
     written = io.BytesIO()
-    read_picture(file).save(written, "WEBP", quality=90, method=2)
+    read_picture(source).save(written, "WEBP", quality=90, method=2)
     return Response(written.getvalue(), media_type="image/webp", headers=headers)
 
 
-def _format_of(file: Path) -> str:
-    """What a file holds, of the formats that may be shown as they are; "" for all others."""
+def _format_of(source: Path | FilePart) -> str:
+    """What a picture's bytes are, of the formats that may be shown as they are; "" for all others."""
     try:
-        with Image.open(file, formats=tuple(SHOWN_AS_THEY_ARE)) as image:
+        with Image.open(source if isinstance(source, Path) else source.open(), formats=tuple(SHOWN_AS_THEY_ARE)) as image:
             return "JPEG" if image.format == "MPO" else image.format or ""
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return ""

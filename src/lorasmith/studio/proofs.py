@@ -9,18 +9,23 @@ from urllib.parse import quote
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, JsonValue
+from starlette.responses import Response
 
 from lorasmith.errors import InputError
 from lorasmith.evaluation.copies import Originals, copies_of
 from lorasmith.evaluation.measures.measured import MEASURES, Measure
+from lorasmith.evaluation.prompts import Prompt
 from lorasmith.evaluation.proof.record import PROOF, WEIGHTS_PROOF, read_record
 from lorasmith.evaluation.proven import Proven, proven_in
 from lorasmith.evaluation.run_record import RunRecord, read_run
 from lorasmith.evaluation.signs.signs import signs_of
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict
 from lorasmith.evaluation.verdict.labels import meanings
+from lorasmith.images.file_part import FilePart, PictureSource
 from lorasmith.library.keep import keep_file, kept_as
 from lorasmith.projects.runs import FoundRun, find_run
+from lorasmith.studio.etag import IfNoneMatch
+from lorasmith.studio.files import picture_response
 from lorasmith.studio.findings import FindingView, views
 from lorasmith.studio.paths import confined
 from lorasmith.studio.pictures import picture_url
@@ -28,6 +33,7 @@ from lorasmith.studio.said import Said, all_said
 from lorasmith.studio.studio import OpenStudio, Studio
 
 router = APIRouter(tags=["runs"])
+files = APIRouter(tags=["files"])
 
 
 class Number(BaseModel):
@@ -82,7 +88,7 @@ class CopyView(BaseModel):
     """A training image beside what its caption gives."""
 
     image: str
-    original: str | None = Field(description="The address of the training image, where it is one of the project's.")
+    original: str | None = Field(description="The address of the training image; None where it is not there any more, or has been changed.")
     drawn: str | None
     nearer: float = Field(description="By how much, in nats, it is nearer to its image than held-out captions' pictures are to theirs.")
     by_heart: bool
@@ -145,6 +151,20 @@ def keep(run: str, wanted: Keep, studio: OpenStudio) -> Kept:
         raise InputError(f"The run {run} has no file {wanted.file}.", code="run.not_found", run=run, file=wanted.file)
     kept = keep_file(file, studio.workspace, studio.catalogue, wanted.name or found.folder.root.name, _picture_by(found, wanted.file))
     return Kept(file=str(kept))
+
+
+@files.get("/runs/{run}/originals/{picture:path}", response_class=Response, responses={200: {"content": {"image/*": {}}}})
+def get_original_of_copy(run: str, picture: str, studio: OpenStudio, if_none_match: IfNoneMatch = None) -> Response:
+    """A training image that the proof of a run names, as it was trained on: in a folder, a manifest or a shard. No other file is shown."""
+    root = find_run(studio.projects, run).folder.root
+    record = read_record(root / PROOF)
+    prompt = None if record is None else next((one for one in record.prompts.of("trained") if one.picture == picture), None)
+    original = None if record is None or prompt is None else Originals(read_run(root).settings, record.originals).of(prompt)
+    if not isinstance(original, Path | FilePart):
+        raise InputError(
+            f"The proof of the run {run} names no training image {picture} that is still there.", code="picture.not_found", picture=picture
+        )
+    return picture_response(original, if_none_match)
 
 
 def _picture_by(found: FoundRun, file: str) -> Path | None:
@@ -213,16 +233,23 @@ def _copies(studio: Studio, found: FoundRun, record: RunRecord, proof: Proven, c
     dataset = studio.projects[found.project].dataset.resolve() if found.project else None
     shown = []
     for copy in copies_of(proof.verdict.checkpoints[place], proof.record.prompts):
-        original = originals.of(copy)
-        own = original.resolve() if isinstance(original, Path) else None
-        in_project = own is not None and dataset is not None and own.is_relative_to(dataset)
+        address = _original_url(found, dataset, copy.prompt, originals.of(copy.prompt))
         shown.append(
             CopyView(
-                image=copy.image, original=picture_url(found.project, own.relative_to(dataset).as_posix()) if in_project else None,  # type: ignore[union-attr, arg-type]
-                drawn=checkpoints[place].pictures.get(copy.prompt.name), nearer=copy.nearer, by_heart=copy.by_heart,
+                image=copy.image, original=address, drawn=checkpoints[place].pictures.get(copy.prompt.name), nearer=copy.nearer, by_heart=copy.by_heart,
             )
         )  # fmt: skip
     return shown
+
+
+def _original_url(found: FoundRun, dataset: Path | None, prompt: Prompt, original: PictureSource | None) -> str | None:
+    """The address of a training image: that of the project's picture, or of what the proof names."""
+    if original is None:
+        return None
+    own = original.resolve() if isinstance(original, Path) else None
+    if own is not None and dataset is not None and own.is_relative_to(dataset):
+        return picture_url(found.project, own.relative_to(dataset).as_posix())
+    return f"/files/runs/{quote(found.id)}/originals/{quote(prompt.picture)}"
 
 
 def _numbers(measures: Mapping[str, Measure]) -> dict[str, Number]:
