@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from lorasmith.cli.main import app
 from lorasmith.errors import InputError
+from lorasmith.evaluation.copies import Originals
 from lorasmith.evaluation.measures.measured import Measure
 from lorasmith.evaluation.proof.record import PROOF, WEIGHTS_PROOF, read_record, write_record
 from lorasmith.evaluation.prove import prove, prove_file
@@ -22,9 +23,12 @@ from lorasmith.evaluation.run_record import read_run
 from lorasmith.evaluation.sampling.session import SamplingSession
 from lorasmith.evaluation.verdict.wording import CANNOT_TELL
 from lorasmith.evaluation.verdict_page import proof_sections
+from lorasmith.images.read import content_hash
+from lorasmith.jobs.enqueue import checked
 from lorasmith.pages.content import Figures
 from lorasmith.training.run import train
 from lorasmith.training.settings.tree import settings_from
+from tests.evaluation.test_copies import as_manifest, as_shard
 
 pytestmark = pytest.mark.usefixtures("tiny_effort")
 
@@ -107,6 +111,12 @@ def test_a_proof_that_was_stopped_says_so_and_goes_on_where_it_was(run, generate
     assert sum(generated) == 3 * len(proven_in(run).record.prompts.prompts)  # the base and two checkpoints, nothing twice
 
 
+def test_a_proof_that_was_stopped_before_anything_was_measured_says_so_and_goes_on(run):
+    stopped = prove(run, effort="tiny", weights=(), cancelled=lambda: True)
+    assert (stopped.complete, stopped.copies, stopped.verdict.checkpoints, stopped.verdict.recommended) == (False, [], (), None)
+    assert stopped.as_data()["sentences"] == [CANNOT_TELL]
+
+
 def test_a_lora_file_is_proven_with_its_base_and_images(run, toy_base, tmp_path):
     (file, *_) = sorted((run / "checkpoints").glob("*.safetensors"))
     pictures = run.parent / "pictures"
@@ -137,6 +147,21 @@ def test_a_lora_file_is_proven_with_its_base_and_images(run, toy_base, tmp_path)
     # Nothing was held out: what needs it is not told.
     assert "gap_shape" not in data["checkpoints"][0]["measures"]
     assert data["checkpoints"][0]["labels"]["memorised"] is not True
+
+
+@pytest.mark.parametrize("arranged", [as_manifest, as_shard])
+def test_a_lora_file_is_proven_with_the_images_of_a_manifest_or_of_shards(arranged, run, toy_base, creatures, tmp_path):
+    source, out = arranged(creatures, tmp_path), tmp_path / "out"
+    (file, *_) = sorted((run / "checkpoints").glob("*.safetensors"))
+    proven = prove_file([file], toy_base, source, out, trigger="zorvex", effort="tiny", weights=())
+    record = read_record(out)
+
+    assert proven.complete
+    assert record.trained == 4
+    assert all(prompt.text.startswith("zorvex") for prompt in record.prompts.of("trained"))
+    assert content_hash(Originals(read_run(run).settings, record.originals).of(record.prompts.of("trained")[0]))
+    job = {"files": [str(file)], "base": str(toy_base), "images": str(source.with_name("{000..001}.tar")), "out": "proof"}
+    assert dict(checked("prove", job).read_paths())["images"] == source.parent, "the folder of the shards has to be there"
 
 
 def test_what_cannot_be_proven_is_refused_with_a_reason(run, toy_base, creatures):

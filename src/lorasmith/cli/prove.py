@@ -23,8 +23,10 @@ def prove(
         typer.Option(help="Weight to try the recommended checkpoint at; may be given several times. Default: 0.6, 0.8 and 1."),
     ] = None,
     base: Annotated[str | None, typer.Option(help="Base of LoRA files: a file, a folder, a hub id, or demo.", callback=base_of)] = None,
-    images: Annotated[Path | None, typer.Option(help="Folder of captioned images that LoRA files were trained on.")] = None,
-    held_out: Annotated[Path | None, typer.Option(help="Folder of images that they were not trained on. Default: IMAGES/holdout.")] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Captioned images that LoRA files were trained on: a folder, a manifest or shards.")
+    ] = None,
+    held_out: Annotated[Path | None, typer.Option(help="Images that they were not trained on. Default: IMAGES/holdout.")] = None,
     trigger: Annotated[str | None, typer.Option(help="Trigger word of LoRA files. Default: the one that most captions begin with.")] = None,
     image_encoder: Annotated[
         str | None,
@@ -39,6 +41,7 @@ def prove(
     lorasmith prove runs/my-lora
     lorasmith prove runs/my-lora --effort thorough
     lorasmith prove theirs.safetensors --base base.safetensors --images my-set
+    lorasmith prove theirs.safetensors --base base.safetensors --images "shards/{000000..000099}.tar"
 
     It generates pictures and keeps them in the run's folder; stopped, it goes on where it was.
     """

@@ -30,12 +30,16 @@ from lorasmith.evaluation.run_record import RunRecord, read_run
 from lorasmith.evaluation.signs.signs import signs_of
 from lorasmith.evaluation.verdict.verdict import Verdict, verdict_on
 from lorasmith.findings import Finding
+from lorasmith.images.picture_cache import PICTURES
 from lorasmith.models.base import Base
 from lorasmith.models.device import Device, choose_device
 from lorasmith.models.open import describe, load_base
 from lorasmith.models.settings import BaseModelSettings
 from lorasmith.progress import Cancelled, Progress
 from lorasmith.training.settings.tree import Settings
+
+CACHE = "cache"
+"""In the folder of what is found about LoRA files: what was seen of pictures."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,9 @@ class Proven:
     def copies(self) -> list[Copy]:
         """Training images beside what their captions give, of the recommended checkpoint, or the last one where there is none."""
         record, verdict = read_record(self.folder), self.verdict
-        shown = verdict.checkpoints[-1 if verdict.recommended is None else verdict.recommended]
-        return [] if record is None else copies_of(shown, record.prompts)
+        if record is None or not verdict.checkpoints:
+            return []
+        return copies_of(verdict.checkpoints[-1 if verdict.recommended is None else verdict.recommended], record.prompts)
 
     def as_data(self) -> dict[str, Any]:
         """For `--json`, `verdict.json` and pages."""
@@ -126,9 +131,10 @@ def prove_file(
     held_out: str | Path | None = None, effort: str = "standard", weights: Sequence[float] = WEIGHTS, seed: int = 0, device: Device = "auto",
     image_encoder: str | Path | None = None, progress: Progress | None = None, cancelled: Cancelled = lambda: False,
 ) -> Proven:  # fmt: skip
-    """Judge LoRA files that anybody trained, with their base and the folder of captioned images that they were trained on.
+    """Judge LoRA files that anybody trained, with their base and the captioned images that they were trained on.
 
-    Several files are checkpoints of one training, in their order. What is found is kept in `folder`; see `prove` for the rest.
+    Several files are checkpoints of one training, in their order. `pictures`, and `held_out`, are a folder, a manifest or shards, as
+    `datasets.path` of a training is. What is found is kept in `folder`, with what was seen of the pictures; see `prove` for the rest.
 
     Examples
     --------
@@ -137,7 +143,8 @@ def prove_file(
     True
     """
     described = base if isinstance(base, BaseModelSettings) else BaseModelSettings(path=Path(base))
-    plan = plan_for_pictures(described, pictures, trigger=trigger, held_out=held_out, effort=effort, seed=seed)
+    cache = Path(folder) / CACHE / PICTURES
+    plan = plan_for_pictures(described, pictures, trigger=trigger, held_out=held_out, effort=effort, seed=seed, cache=cache)
     checkpoints = [Checkpoint(Path(lora), Path(lora).name, step=0 if len(loras) == 1 else k) for k, lora in enumerate(loras, 1)]
     proven = _prove(plan, _open(described, device), checkpoints, Path(folder), weights, None, None, image_encoder, progress, cancelled)
     _write(proven)

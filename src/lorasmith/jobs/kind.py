@@ -29,7 +29,7 @@ class Arguments(BaseModel):
         for name in self.reads:
             for place in _places_in(getattr(self, name)):
                 if not (isinstance(place, str) and is_elsewhere(place)):
-                    yield name, Path(os.path.expanduser(place))
+                    yield name, looked_for(Path(os.path.expanduser(place)))
 
     def check_can_begin(self, workspace: Path) -> None:
         """Whether the job could begin now.
@@ -40,6 +40,11 @@ class Arguments(BaseModel):
         for name, path in self.read_paths():
             if not (workspace / path).exists():
                 raise InputError(f"{path} ({name}) does not exist: check the path.", code="jobs.not_there", setting=name, path=str(path))
+
+
+def looked_for(path: Path) -> Path:
+    """What has to be there where `path` is: itself, or the folder of the many files that a range names, as {000..099}.tar does."""
+    return path.parent if "{" in path.name else path
 
 
 def _places_in(value: object) -> Iterator[Path | str]:

@@ -56,11 +56,12 @@ def plan_for_training_set(settings: Settings, training_set: TrainingSet, effort:
 
 def plan_for_pictures(
     base: BaseModelSettings, pictures: str | Path, *, trigger: str | None = None, held_out: str | Path | None = None,
-    effort: str = "standard", seed: int = 0, samples: SampleSettings | None = None,
+    effort: str = "standard", seed: int = 0, samples: SampleSettings | None = None, cache: Path | None = None,
 ) -> ProofPlan:  # fmt: skip
-    """The plan for LoRAs that anybody trained on the captioned `pictures`.
+    """The plan for LoRAs that anybody trained on the captioned `pictures`: a folder, a manifest or shards.
 
-    `held_out` is a folder of pictures that they were not trained on; None: the hold-out inside `pictures`, if there is one.
+    `held_out` is where pictures are that they were not trained on; None: the hold-out of `pictures`, if there is one. `cache` keeps what was
+    seen of pictures, and has to be given for manifests and shards, whose indices are beside it.
 
     Raises InputError where pictures or base cannot be read.
     """
@@ -71,10 +72,10 @@ def plan_for_pictures(
         resolution=native.side, min_bucket_reso=shortest, max_bucket_reso=2 * native.side, bucket_reso_steps=step
     )  # fmt: skip
     folders, rules = [DatasetSettings(path=Path(pictures), repeats=1)], CaptionRules(trigger=trigger)
-    training_set = open_training_set(folders, buckets)
-    unseen = open_held_out(ValidationSettings(path=held_out and Path(held_out)), folders, buckets, training_set)
+    training_set = open_training_set(folders, buckets, cache=cache)
+    unseen = open_held_out(ValidationSettings(path=held_out and Path(held_out)), folders, buckets, training_set, cache)
     return _plan(
-        _real(training_set.pictures, folders, rules), _real(unseen.pictures, unseen.datasets, rules) if unseen else {}, (),
+        _real(training_set.looked_at, folders, rules), _real(unseen.pictures, unseen.datasets, rules) if unseen else {}, (),
         trigger, base, samples or SampleSettings(), effort, seed,
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from lorasmith.jobs.kind import Arguments
+from lorasmith.jobs.kind import Arguments, looked_for
 from lorasmith.models.files.hub import is_elsewhere
 from lorasmith.training.settings.places import starting_from
 from lorasmith.training.settings.toml import load_settings
@@ -39,8 +39,7 @@ class SettingsSource(Arguments):
         if self.settings_file is not None:
             yield "settings_file", self.settings_file
         elif self.settings is not None:
-            paths = (dataset.path for dataset in settings_from(self.settings).datasets)
-            yield from (("datasets", path.parent if "{" in path.name else path) for path in paths)  # {000..099}.tar is many files
+            yield from (("datasets", looked_for(dataset.path)) for dataset in settings_from(self.settings).datasets)
 
     def check_can_begin(self, workspace: Path) -> None:
         """Whether a training with the settings could begin now: what `train` and `lorasmith plan` look at first.
