@@ -2,6 +2,7 @@
 
     python benchmarks/prepacked.py --side 128 --precision no bf16
     python benchmarks/prepacked.py --side 512 --precision bf16 --rounds 2
+    python benchmarks/prepacked.py --side 512 --between --rounds 2      # float32 and bf16 in turns, both laid out
 
 The U-Net of Stable Diffusion 1.5 at full size with random weights and a LoRA of rank 16 on its usual layers: forward, backward, clipping
 and AdamW, on noise. CPU seconds of one thread. Needs 4 GB in bf16, 11 GB in fp32.
@@ -67,8 +68,12 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--precision", nargs="+", choices=("no", "bf16"), default=["no", "bf16"])
+    parser.add_argument("--between", action="store_true", help="float32 beside bf16, both laid out")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    if arguments.between:
+        compare_precisions(arguments.side, arguments.batch, arguments.rounds)
+        return
     for precision in arguments.precision:
         compare(precision, arguments.side, arguments.batch, arguments.rounds)
 
@@ -89,6 +94,17 @@ def compare(precision: str, side: int, batch: int, rounds: int) -> None:
         f"the first step {first[0]:.1f} and {first[1]:.1f} s; {laid_out.more_bytes / 1e9:.2f} GB more",
         flush=True,
     )
+
+
+def compare_precisions(side: int, batch: int, rounds: int) -> None:
+    """Print the medians of float32 and bf16 and the median of how many times faster bf16 is."""
+    both = [Trained(DTYPES[precision], prepacked=True) for precision in ("no", "bf16")]
+    for one in both:
+        one.step(side, batch)
+    times = [tuple(one.step(side, batch)[0] for one in both) for _ in range(rounds)]
+    in_float32, in_bf16 = (statistics.median(column) for column in zip(*times, strict=True))
+    faster = statistics.median(first / second for first, second in times)
+    print(f"{side} pixels, batch {batch}: fp32 {in_float32:.2f} s, bf16 {in_bf16:.2f} s, {faster:.2f} times as fast (medians of {rounds})")
 
 
 if __name__ == "__main__":

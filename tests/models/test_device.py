@@ -8,7 +8,7 @@ import torch
 
 import lorasmith
 from lorasmith.errors import SettingsError
-from lorasmith.models.device import DEVICES, choose_device, device_of
+from lorasmith.models.device import DEVICES, choose_device, device_of, flags_in
 from lorasmith.training.settings.sections import TrainingSettings
 
 
@@ -75,6 +75,24 @@ def test_the_cpu_knows_its_memory_and_its_name():
     assert cpu.free_bytes() > 0
     assert cpu.peak_bytes() is None
     assert "cores" in cpu.shown()
+
+
+CPUS = {
+    "without": "processor\t: 0\nflags\t\t: fpu avx2 avx512f avx512_vnni\n", "avx512": "processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16 amx_tile\n",
+    "amx": "processor\t: 0\nflags\t\t: fpu amx_bf16 amx_tile\n\nprocessor\t: 1\nflags\t\t: fpu\n", "arm": "processor\t: 0\nFeatures\t: fp asimd bf16\n",
+    "nothing": "",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("cpu", "faster"), [("without", False), ("avx512", True), ("amx", True), ("arm", False), ("nothing", False)])
+def test_bf16_is_faster_on_a_cpu_with_its_instructions_where_layers_are_wide(cpu, faster):
+    kind = with_flags(DEVICES["cpu"], flags_in(CPUS[cpu]))
+    assert [kind.is_faster_in_bf16(width) for width in (192, 256, 1280)] == [False, faster, faster]
+
+
+def with_flags(kind, flags):
+    """The CPU as one with these instruction sets."""
+    return type("Fake", (type(kind),), {"flags": lambda self: frozenset(flags)})(**vars(kind))
 
 
 def test_no_code_elsewhere_asks_one_kind_of_device():

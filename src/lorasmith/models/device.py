@@ -10,10 +10,16 @@ imported when a device is asked for something.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lorasmith.errors import SettingsError
 from lorasmith.registry import nearest, register
+
+BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
+"""Instructions with which CPUs multiply in bf16; without them it is emulated."""
+WIDE = 256
+"""Channels from which products in bf16 save more than everything else costs."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,10 @@ class DeviceKind:
         """Whether it computes in bf16 by itself."""
         return bool(self.torch.is_bf16_supported())
 
+    def is_faster_in_bf16(self, width: int) -> bool:
+        """Whether a step in bf16 takes less time than one in float32 where the denoiser's widest layers have `width` channels; without torch."""
+        return False
+
     def shown(self) -> str:
         """The present one's own name."""
         return str(self.torch.get_device_name())
@@ -113,12 +123,29 @@ class _Processor(DeviceKind):
     def has_bf16(self) -> bool:
         return True
 
+    def is_faster_in_bf16(self, width: int) -> bool:
+        """With instructions for it and layers that are not narrow (docs/guide/performance.md); elsewhere than on Linux nobody says so without torch."""
+        return width >= WIDE and not BF16_FLAGS.isdisjoint(self.flags())
+
+    def flags(self) -> frozenset[str]:
+        """Its instruction sets, as Linux calls them."""
+        try:
+            return flags_in(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            return frozenset()
+
     def shown(self) -> str:
         import os
 
         import torch
 
         return f"CPU, {torch.get_num_threads()} of {os.cpu_count()} cores"
+
+
+def flags_in(cpuinfo: str) -> frozenset[str]:
+    """The flags of the first processor in the text of /proc/cpuinfo."""
+    line = next((line for line in cpuinfo.splitlines() if line.partition(":")[0].strip() == "flags"), "")
+    return frozenset(line.partition(":")[2].split())
 
 
 DEVICES: dict[str, DeviceKind] = {}

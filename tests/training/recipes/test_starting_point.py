@@ -7,6 +7,7 @@ from PIL import Image
 
 from lorasmith.datasets import folders
 from lorasmith.demo.weights import BASE
+from lorasmith.models.device import DEVICES
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import describe
 from lorasmith.models.widths import SOURCE, widths_of
@@ -16,6 +17,7 @@ from lorasmith.training.recipes.sample_prompts import sample_prompts
 from lorasmith.training.recipes.starting_point import starting_point
 from tests.models import toys
 from tests.models.test_detection import SD1, header_file
+from tests.models.test_device import with_flags
 from tests.models.toys import toy_folder
 
 
@@ -137,3 +139,14 @@ def test_a_rate_that_a_recipe_of_ones_own_or_an_optimizer_sets_stays_as_it_is_on
     )
     assert (found.optimizer.type, found.optimizer.learning_rate, found.optimizer.unet_lr) == ("Prodigy", 1.0, None)
     assert not [note for note in notes if SOURCE in note]
+
+
+@pytest.mark.parametrize(("flags", "of_full_size"), [({"avx512f"}, "no"), ({"avx512f", "avx512_bf16"}, "bf16")])
+def test_without_a_recipe_a_base_is_in_bf16_where_the_cpu_has_instructions_and_the_base_is_not_small(
+    flags, of_full_size, creatures, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(DEVICES, "cpu", with_flags(DEVICES["cpu"], flags))
+    for base, precision in ((header_file(tmp_path / "sd1.safetensors", SD1), of_full_size), (BASE, "no")):
+        settings, notes = starting_point(creatures, base, "zorvex", "zorvex")
+        assert settings.training.mixed_precision == precision
+        assert any("instructions" in note for note in notes) == (precision == "bf16")

@@ -13,6 +13,7 @@ from lorasmith.findings import alike_together, worst_first
 from lorasmith.guides import CRASH_COURSE, guides
 from lorasmith.images.picture_cache import PICTURES
 from lorasmith.models.description import Description, NativeSize
+from lorasmith.models.device import DEVICES
 from lorasmith.models.family import Rate
 from lorasmith.models.open import describe
 from lorasmith.models.widths import SOURCE, widths_of
@@ -27,6 +28,7 @@ PASSES = 100
 EPOCHS = 10
 """As many checkpoints to choose from."""
 USUAL = "usual for a subject"
+ON_BF16 = "measured: docs/guide/performance.md"
 
 
 def starting_point(
@@ -79,7 +81,9 @@ def starting_point(
         f"resolution {tree['buckets']['resolution']} in buckets of {tree['buckets']['bucket_reso_steps']} pixels; the base's own is {native}",
         "captions look like tags: they are shuffled" if are_tags else "captions look like sentences (or are missing): they are not shuffled",
     ]  # fmt: skip
-    notes += [f"{choice.setting} {choice.value:g}: {choice.reason} ({choice.source})" for choice in choices if SOURCE in choice.source]
+    notes += [
+        f"{choice.setting} {_shown(choice.value)}: {choice.reason} ({choice.source})" for choice in choices if _follows_from_here(choice)
+    ]
     if regularisation is not None:
         found = len(open_folder(regularisation, verify=False).pictures)
         of_the_base = f"{count(found, 'regularisation picture')} {'is' if found == 1 else 'are'}"
@@ -99,6 +103,15 @@ def first_buckets(choices: Iterable[Choice], native: NativeSize) -> dict[str, An
     }  # fmt: skip
 
 
+def _follows_from_here(choice: Choice) -> bool:
+    """Whether something was chosen by this base or this computer, which the guides' readers do not expect."""
+    return SOURCE in choice.source or choice.source == ON_BF16
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def _for_a_subject(description: Description) -> list[Choice]:
     """What is chosen without a recipe."""
     defaults, widths = description.form.defaults, widths_of(description)
@@ -115,4 +128,11 @@ def _for_a_subject(description: Description) -> list[Choice]:
             rate_choice("optimizer.unet_lr", of_denoiser, widths.denoiser),
             rate_choice("optimizer.text_encoder_lr", of_encoder, widths.text_encoder),
         ]
-    return [*(Choice(setting, value, USUAL, guides(CRASH_COURSE)) for setting, value in settings.items()), *rates]
+    return [*(Choice(setting, value, USUAL, guides(CRASH_COURSE)) for setting, value in settings.items()), *_precision(description), *rates]
+
+
+def _precision(description: Description) -> Iterable[Choice]:
+    """bf16 where it pays on this CPU; on a GPU all programs take it, so it is no loss where there is one."""
+    place = description.parts.get(description.denoiser)
+    if place is not None and DEVICES["cpu"].is_faster_in_bf16(place.config.width or 0):
+        yield Choice("training.mixed_precision", "bf16", "half the memory, and faster on this CPU, which has instructions for it", ON_BF16)
