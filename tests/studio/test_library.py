@@ -1,5 +1,7 @@
 """Each route of the library: good, bad input, not there, changed meanwhile."""
 
+import os
+
 import pytest
 from PIL import Image
 
@@ -88,3 +90,24 @@ def test_a_damaged_file_is_listed_with_the_reason(script, loras):
     assert script.get("/api/library").json()["items"][0]["problem"]
     id = script.get("/api/library").json()["items"][0]["id"]
     assert script.get(f"/api/library/{id}").status_code == 400
+
+
+def test_the_newest_of_each_training_comes_first(script, loras):
+    write_lora(loras / "mimi-000001.safetensors", {"ss_session_id": "7", "ss_output_name": "many", "ss_epoch": "1"}, seed=2)
+    write_lora(loras / "mimi-000002.safetensors", {"ss_session_id": "7", "ss_output_name": "many", "ss_epoch": "2"}, seed=3)
+    for at, name in enumerate(("zorvex", "mimi-000001", "mimi-000002", "mimi")):
+        os.utime(loras / f"{name}.safetensors", (2**31 + at, 2**31 + at))
+    script.post("/api/library:refresh")
+    assert names(script, newest=True) == ["mimi", "mimi-000002", "zorvex"]
+    first = script.get("/api/library", params={"newest": True, "count": 1}).json()["next"]
+    assert names(script, newest=True, count=1, after=first) == ["mimi-000002"]
+
+
+def test_a_place_is_proposed_for_what_is_made(script, loras):
+    mimi = script.get("/api/library").json()["items"][0]["id"]
+    (loras / "mimi-resized.safetensors").touch()
+    proposed = script.get("/api/library/place", params={"made": "resized", "of": mimi}).json()
+    assert proposed == {"path": (loras / "mimi-resized-2.safetensors").as_posix()}
+    assert script.get("/api/library/place", params={"made": "extracted"}).json() == {"path": "loras/extracted.safetensors"}
+    assert script.get("/api/library/place", params={"made": "resized", "of": "gone"}).status_code == 404
+    assert script.get("/api/library/place", params={"made": "burnt"}).status_code == 422

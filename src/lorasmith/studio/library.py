@@ -17,10 +17,11 @@ from starlette.responses import Response
 
 from lorasmith.errors import InputError
 from lorasmith.library.catalogue.catalogue import Catalogue
-from lorasmith.library.catalogue.entry import Entry
+from lorasmith.library.catalogue.entry import Entry, newest_first
 from lorasmith.library.catalogue.query import Query as Wanted
 from lorasmith.library.edit import Edit, edit_lora, undo_edits
 from lorasmith.library.inspect import inspect
+from lorasmith.library.made_file import Made, place_for
 from lorasmith.secrets import without_secrets
 from lorasmith.studio.etag import IfNoneMatch
 from lorasmith.studio.files import picture_response
@@ -49,6 +50,12 @@ class LoraPage(BaseModel):
     items: list[LoraView]
     next: str | None = Field(description="What to send as `after` for more; None at the end.")
     notes: list[str] = Field(description="What no file of the catalogue has, whatever else is asked for.")
+
+
+class Place(BaseModel):
+    """Where something goes."""
+
+    path: str = Field(description="Relative to the workspace where it is in it, as jobs take it.")
 
 
 class Folders(BaseModel):
@@ -90,11 +97,14 @@ def find_loras(
     studio: OpenStudio, q: Annotated[str, Query(description="Words, each part of name, title, description, tags or triggers.")] = "",
     trigger: str | None = None, base: str | None = None, kind: str | None = None, family: str | None = None, tag: str | None = None,
     since: date | None = None, until: date | None = None, after: str = "", count: Annotated[int, Query(ge=1, le=500)] = 100,
+    newest: Annotated[bool, Query(description="The newest first, and of each training one file: that which was kept, else the last.")] = False,
 ) -> LoraPage:  # fmt: skip
     """The LoRAs of the catalogue that fit, by path, as they were when it was last brought up to date."""
     wanted = Wanted(q.split(), trigger=trigger, base=base, kind=kind, family=family, since=since, until=until, tag=tag)
     known = studio.catalogue.entries()
     fitting = [entry for entry in known if wanted.matches(entry)]
+    if newest:
+        fitting = newest_first(fitting)
     ids = [id_of(entry.path) for entry in fitting]
     start = ids.index(after) + 1 if after in ids else 0
     items = fitting[start : start + count]
@@ -126,6 +136,15 @@ def set_library_folders(wanted: Folders, studio: OpenStudio) -> Changes:
 def refresh_library(studio: OpenStudio) -> Changes:
     """Bring the catalogue up to date: of new and changed files the header is read."""
     return _refreshed(studio.catalogue)
+
+
+@router.get("/place")
+def get_place(
+    made: Made, studio: OpenStudio, of: Annotated[str, Query(description="The id of the LoRA that it is made of.")] = ""
+) -> Place:
+    """Where a file or folder that is made goes unless one says otherwise: where nothing is yet."""
+    source = _entry(studio.catalogue, of).path if of else None
+    return Place(path=place_for(made, studio.workspace, source).as_posix())
 
 
 @router.get("/{id}")

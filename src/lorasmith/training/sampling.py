@@ -10,6 +10,7 @@ from lorasmith.models.prompts.parameters import Parameters, png_bytes
 from lorasmith.models.prompts.request import PictureRequest
 from lorasmith.models.sampling import generate
 from lorasmith.training import events
+from lorasmith.training.records.run_layout import sample_name
 from lorasmith.training.running import Run, prompt_states
 from lorasmith.training.sample_requests import sample_requests
 
@@ -38,6 +39,6 @@ def generate_samples(run: Run, epoch: int, step: int) -> None:
     with run.learner.weights_for_use(), uncompiled(run.settings.training.torch_compile), without_merged(base, merged):
         pictures = dict(generate(base, requests, {run.settings.base.clip_skip: states}))
     for k, one in enumerate(requests):
-        path = run.folder.samples / f"epoch{epoch:06d}-step{step:08d}-{k:02d}.png"
+        path = run.folder.samples / sample_name(epoch, step, k)
         write_atomically(path, png_bytes(pictures[k], Parameters(one, source.stem, model_hash, extra=moment)))
         run.emit(events.SampleReady(path.relative_to(run.folder.root).as_posix(), one.prompt, one.seed, epoch, step))

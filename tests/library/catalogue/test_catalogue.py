@@ -14,11 +14,12 @@ import pytest
 from lorasmith.errors import AdapterError, InputError
 from lorasmith.library.catalogue import heads as heads_room
 from lorasmith.library.catalogue.catalogue import Catalogue
-from lorasmith.library.catalogue.entry import trainings
+from lorasmith.library.catalogue.entry import newest_first, trainings
 from lorasmith.library.catalogue.heads import Heads
 from lorasmith.library.catalogue.place import INDEX, library_folder
 from lorasmith.library.catalogue.query import Query, read_rank
 from lorasmith.library.catalogue.store import FILE, Index
+from lorasmith.training.records.run_layout import sample_name
 from tests.library.lora_files import write_lora
 
 
@@ -298,3 +299,64 @@ def test_a_table_of_tensors_that_many_files_have_is_read_once_and_tells_nothing_
     (tmp_path / "b.safetensors").write_bytes(whole[:-7])
     with pytest.raises(AdapterError, match="cut short"):
         heads.read(tmp_path / "b.safetensors")
+
+
+@pytest.fixture
+def run(loras):
+    """The folder of a run with two checkpoints, of which the first has samples of two prompts, and its last file."""
+    run = loras / "runs" / "mimi"
+    for name, epoch in (("mimi-000001", 1), ("mimi", 2)):
+        said = {"ss_session_id": "77", "ss_output_name": "mimi", "ss_epoch": str(epoch), "ss_steps": str(30 * epoch)}
+        write_lora(run / "checkpoints" / f"{name}.safetensors", said, rank=8, seed=epoch)
+    (run / "events.jsonl").write_text("", encoding="utf-8")
+    (run / "samples").mkdir()
+    for number in (0, 1):
+        (run / "samples" / sample_name(1, 30, number)).write_bytes(b"")
+    return run
+
+
+def test_a_checkpoint_of_a_run_shows_the_first_sample_of_its_step(catalogue, run):
+    catalogue.refresh()
+    pictures = {entry.name: entry.preview for entry in catalogue.entries()}
+    assert (pictures["mimi-000001"], pictures["mimi"], pictures["zorvex"]) == (run / "samples" / sample_name(1, 30, 0), None, None)
+    (run / "samples" / sample_name(2, 60, 0)).write_bytes(b"")
+    catalogue.refresh()
+    assert {entry.name: entry.preview for entry in catalogue.entries()}["mimi"] == run / "samples" / sample_name(2, 60, 0)
+    (run / "checkpoints" / "mimi.png").write_bytes(b"")
+    catalogue.refresh()
+    assert {entry.name: entry.preview for entry in catalogue.entries()}["mimi"] == run / "checkpoints" / "mimi.png"
+    changes = catalogue.refresh()
+    assert (changes.new, changes.changed) == (0, 0), "a file was read again"
+
+
+def test_a_file_in_a_folder_called_like_that_of_a_run_has_no_picture_of_it(catalogue, run):
+    (run / "events.jsonl").unlink()
+    catalogue.refresh()
+    assert [entry.preview for entry in catalogue.entries()] == [None] * 4
+
+
+def test_runs_that_say_the_same_of_their_training_are_two(catalogue, loras, run):
+    shutil.copytree(run, loras / "runs" / "again")
+    catalogue.refresh()
+    assert sorted(names(newest_first(catalogue.entries()))) == ["aquarelle", "mimi", "mimi", "zorvex"]
+
+
+def test_a_run_that_went_on_with_other_settings_is_one(catalogue, loras, run):
+    said = {"ss_session_id": "78", "ss_output_name": "mimi", "ss_epoch": "3", "ss_steps": "90"}
+    write_lora(run / "checkpoints" / "mimi-000003.safetensors", said, rank=8, seed=3)
+    catalogue.refresh()
+    assert sorted(names(newest_first(catalogue.entries()))) == ["aquarelle", "mimi", "zorvex"]
+
+
+def test_a_kept_file_stands_for_its_training_and_the_newest_training_is_first(catalogue, loras, run):
+    catalogue.refresh()
+    assert {"mimi", "aquarelle", "zorvex"} == {*names(newest_first(catalogue.entries()))}
+    kept = loras / "kept" / "the-one.safetensors"
+    kept.parent.mkdir()
+    shutil.copy(run / "checkpoints" / "mimi-000001.safetensors", kept)
+    os.utime(kept, (2**31, 2**31))
+    (loras / "torn.safetensors").write_bytes(b"no LoRA")
+    catalogue.refresh()
+    found = newest_first(catalogue.entries())
+    assert found[0].path == kept
+    assert {*names(found)} == {"the-one", "aquarelle", "zorvex"}

@@ -26,6 +26,7 @@ from lorasmith.library.catalogue.query import Query
 from lorasmith.library.catalogue.scan import Scan, scan
 from lorasmith.library.catalogue.store import FileState, Index, Row
 from lorasmith.progress import Progress
+from lorasmith.training.records.run_layout import first_sample, run_of
 
 BATCH = 200
 """Files after which what was read is written, so that an interrupted first index goes on where it was."""
@@ -175,12 +176,20 @@ def _read_and_keep(
     return moved
 
 
+def _sample(checkpoint: Path, step: int | None) -> str:
+    """The first sample that a checkpoint's run generated at its step; "" where there is none."""
+    run = run_of(checkpoint)
+    found = None if run is None or step is None else first_sample(run, step)
+    return "" if found is None else str(found)
+
+
 def _read(path: str, seen: FileState, heads: Heads) -> Row:
     """A file's row; one that cannot be read has its reason."""
-    row = Row(seen.size, seen.changed, seen.beside, seen.preview, path, "", "", "", "")
+    row = Row(**vars(seen), path=path, sample="", identity="", content="", facts="", problem="")
     try:
         head = heads.read(Path(path))
-        return replace(row, identity=head.identity, facts=facts_of(Path(path), head, seen.sides).as_json())
+        facts = facts_of(Path(path), head, seen.sides)
+        return replace(row, identity=head.identity, facts=facts.as_json(), sample=_sample(Path(path), facts.step) if seen.samples else "")
     except InputError as error:
         return replace(row, problem=str(error) if path in str(error) else f"{path}: {error}")
     except OSError as error:

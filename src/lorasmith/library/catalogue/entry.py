@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -11,6 +11,7 @@ from typing import Any
 
 from lorasmith.library.catalogue.facts import Facts, without_number
 from lorasmith.library.catalogue.store import Row
+from lorasmith.training.records.run_layout import run_of
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Entry:
     changed: int
     """Time of the file's last change, in nanoseconds."""
     preview: Path | None
-    """Its picture."""
+    """Its picture: the one beside it, else the sample of its moment where it is a checkpoint of a run."""
     content: str
     """The sha256 of its tensors (64 digits; the first 12 are AutoV3), once that was needed; "" before."""
     facts: Facts | None
@@ -34,7 +35,7 @@ class Entry:
     def of(cls, row: Row) -> Entry:
         path = Path(row.path)
         facts = Facts.from_json(row.facts) if row.facts else None
-        preview = path.with_name(row.preview) if row.preview else None
+        preview = path.with_name(row.preview) if row.preview else Path(row.sample) if row.sample else None
         return cls(path, row.size, row.changed, preview, row.content, facts, row.problem)
 
     @property
@@ -75,17 +76,32 @@ class Training:
 
     @property
     def shown(self) -> Entry:
-        """The file that stands for all: the one without a number, which trainers write at the end, else the last."""
-        return next((file for file in self.files if without_number(file.name) == file.name), self.files[-1])
+        """The file that stands for all: one that was kept, and is not in a run's folder alone, before the others; of these the one without a number,
+        which trainers write at the end, else the last."""
+        files = [file for file in self.files if run_of(file.path) is None] or self.files
+        return next((file for file in files if without_number(file.name) == file.name), files[-1])
 
 
-def trainings(entries: Iterable[Entry]) -> list[Training]:
-    """Files by their training, each training where its first file was."""
+def trainings(entries: Sequence[Entry]) -> list[Training]:
+    """Files by their training, each training where its first file was. The checkpoints in a run's folder are of one, and so are their copies elsewhere."""
+    runs = {entry.path: run_of(entry.path) for entry in entries}
+    run_by_training = {_training(entry): run for entry in reversed(entries) if (run := runs[entry.path]) is not None}
     together: dict[str, list[Entry]] = {}
     for entry in entries:
-        key = entry.facts.training if entry.facts is not None else ""
-        together.setdefault(key or str(entry.path), []).append(entry)
+        run = runs[entry.path] or run_by_training.get(_training(entry))
+        together.setdefault(str(run or _training(entry)), []).append(entry)
     return [Training(tuple(sorted(files, key=_moment))) for files in together.values()]
+
+
+def newest_first(entries: Sequence[Entry]) -> list[Entry]:
+    """The file that stands for each training, the newest first; without those that cannot be read."""
+    shown = [training.shown for training in trainings([entry for entry in entries if entry.facts is not None])]
+    return sorted(shown, key=lambda entry: (entry.day, entry.changed), reverse=True)
+
+
+def _training(entry: Entry) -> str:
+    """The same for all files of a training, as far as they say it."""
+    return (entry.facts.training if entry.facts is not None else "") or str(entry.path)
 
 
 def _moment(entry: Entry) -> tuple[int, int, bool, str]:

@@ -133,7 +133,7 @@ def _training(path: Path, metadata: Mapping[str, str], layout: str, number: int 
     """By what the trainers write of a training; where they write nothing, by a number in the name."""
     session = next(filter(None, (_said(metadata, key) for key in ("ss_session_id", "ss_training_started_at"))), "")
     if not session and "lorasmith_settings" in metadata:  # no time and no session, so that same inputs give the same bytes
-        session = " ".join(metadata.get(key, "") for key in ("ss_seed", "ss_new_sd_model_hash", "ss_tag_frequency"))
+        session = " ".join(metadata.get(key, "") for key in ("lorasmith_settings", "ss_seed", "ss_new_sd_model_hash", "ss_tag_frequency"))
     if session:
         told = f"{_said(metadata, 'ss_output_name')} {session}"
     elif number is not None:

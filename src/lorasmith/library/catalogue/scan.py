@@ -10,9 +10,7 @@ from pathlib import Path
 from lorasmith.cache_folder import TAG
 from lorasmith.library.catalogue.sidecars import PICTURE_SUFFIXES, SIDES
 from lorasmith.library.catalogue.store import FileState
-
-CHECKPOINTS, EVENTS = "checkpoints", "events.jsonl"
-"""Of a run's folder: where its LoRA files are, and what one knows it by. The states that it resumes from are no LoRAs."""
+from lorasmith.training.records.run_layout import CHECKPOINTS, EVENTS, SAMPLES, is_run
 
 SUFFIXES = (".safetensors", ".pt", ".ckpt")
 """Of files that may be a LoRA, in lower case."""
@@ -33,7 +31,7 @@ class Scan:
 def scan(folders: Iterable[Path]) -> Scan:
     """Look through folders and those below them, links too, each once. No file is opened.
 
-    Hidden folders and caches are left out, and so is all of a run's folder but its checkpoints.
+    Hidden folders and caches are left out, and so is all of a run's folder but its checkpoints: the states that it resumes from are no LoRAs.
     """
     found = Scan()
     walked: set[tuple[int, int]] = set()
@@ -57,12 +55,12 @@ def _look_into(root: str, found: Scan, walked: set[tuple[int, int]]) -> None:
                 continue
             below = [entry for entry in entries.values() if entry.is_dir()]
             waiting += [entry.path for entry in below if EVENTS not in entries or entry.name == CHECKPOINTS]
-            found.files.update(_loras(entries))
+            found.files.update(_loras(entries, _samples(Path(folder))))
         except OSError as error:
             found.unreadable[folder] = error.strerror or str(error)
 
 
-def _loras(entries: dict[str, os.DirEntry[str]]) -> Iterator[tuple[str, FileState]]:
+def _loras(entries: dict[str, os.DirEntry[str]], samples: str) -> Iterator[tuple[str, FileState]]:
     for name, entry in entries.items():
         if not name.lower().endswith(SUFFIXES) or not entry.is_file():
             continue
@@ -70,7 +68,17 @@ def _loras(entries: dict[str, os.DirEntry[str]]) -> Iterator[tuple[str, FileStat
         beside = [f"{side}{_state(entries[stem + side])}" for side in SIDES if stem + side in entries]
         preview = next((stem + suffix for suffix in PICTURE_SUFFIXES if stem + suffix in entries), "")
         state = entry.stat()
-        yield entry.path, FileState(state.st_size, state.st_mtime_ns, " ".join(beside), preview)
+        yield entry.path, FileState(state.st_size, state.st_mtime_ns, " ".join(beside), preview, "" if preview else samples)
+
+
+def _samples(folder: Path) -> str:
+    """The state of the samples of the run whose checkpoints are in a folder: another one when there is one more; "" where there are none."""
+    if folder.name != CHECKPOINTS or not is_run(folder.parent):
+        return ""
+    try:
+        return str(os.stat(folder.parent / SAMPLES).st_mtime_ns)
+    except OSError:
+        return ""
 
 
 def _state(entry: os.DirEntry[str]) -> str:

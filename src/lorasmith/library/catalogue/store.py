@@ -19,7 +19,7 @@ from lorasmith.errors import InputError
 from lorasmith.library.catalogue.sidecars import SIDES
 
 FILE = "catalogue.sqlite"
-VERSION = 2
+VERSION = 3
 """Of the rows and of how files are read: an index of another version is made again."""
 PATIENCE = 30.0
 """Seconds to wait for another process that writes."""
@@ -35,7 +35,9 @@ class FileState:
     beside: str
     """The same of the files beside it."""
     preview: str
-    """The name of its picture; "" without one."""
+    """The name of the picture beside it; "" without one."""
+    samples: str
+    """The state of the samples of the run that it is a checkpoint of, where it has no picture of its own."""
 
     @property
     def sides(self) -> tuple[str, ...]:
@@ -48,6 +50,8 @@ class Row(FileState):
     """What is kept of a file."""
 
     path: str
+    sample: str
+    """The path of that run's sample of its moment; "" without one."""
     identity: str
     """A hash of its header and size; "" where it has none."""
     content: str
@@ -58,6 +62,7 @@ class Row(FileState):
     """Why it cannot be read; "" where it can."""
 
 
+STATE = tuple(field.name for field in fields(FileState))
 COLUMNS = tuple(field.name for field in fields(Row))
 _COLUMNS_OF = attrgetter(*COLUMNS)
 
@@ -88,7 +93,7 @@ class Index:
 
     def states(self) -> dict[str, FileState]:
         """Path -> the state in which the file was read."""
-        found = self._db.execute("SELECT path, size, changed, beside, preview FROM files")
+        found = self._db.execute(f"SELECT path, {', '.join(STATE)} FROM files")
         return {path: FileState(*state) for path, *state in found}
 
     def rows(self, paths: Iterable[str] | None = None) -> list[Row]:

@@ -26,6 +26,7 @@ from lorasmith.atomic import WriteFailed, remove_leftovers, write_atomically
 from lorasmith.errors import RunError, SettingsError
 from lorasmith.registry import nearest
 from lorasmith.training.commands import COMMANDS, Command, send
+from lorasmith.training.records.run_layout import CHECKPOINTS, EVENTS, SAMPLES
 from lorasmith.training.settings.toml import load_settings, settings_toml
 from lorasmith.training.settings.tree import Settings
 
@@ -46,11 +47,11 @@ class RunFolder:
 
     @property
     def events(self) -> Path:
-        return self.root / "events.jsonl"
+        return self.root / EVENTS
 
     @property
     def checkpoints(self) -> Path:
-        return self.root / "checkpoints"
+        return self.root / CHECKPOINTS
 
     @property
     def state(self) -> Path:
@@ -58,7 +59,7 @@ class RunFolder:
 
     @property
     def samples(self) -> Path:
-        return self.root / "samples"
+        return self.root / SAMPLES
 
     @property
     def commands(self) -> Path:

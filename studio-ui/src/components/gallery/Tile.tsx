@@ -1,11 +1,14 @@
 import { memo, useState } from "react";
 import type { Severity } from "../severity";
 import classes from "./Gallery.module.css";
+import { Letters } from "./Letters";
 
 /** How a thing looks as a tile. */
 export interface Look {
   /** Its picture's address; undefined where there is none to show. */
   picture?: string;
+  /** Of which name the first letters are shown where there is no picture; without it, nothing is. */
+  letters?: string;
   /** Its name for those who do not see it. */
   name: string;
   /** A line at the picture's foot, such as badges. */
@@ -52,7 +55,7 @@ export const Tile = memo(function Tile<Item>({ dom, id, column, item, lookOf, ch
       {look?.picture && look.picture !== broken ? (
         <img src={look.picture} alt="" decoding="async" draggable={false} onError={() => setBroken(look.picture)} />
       ) : (
-        <i />
+        <Letters of={look?.letters ?? ""} />
       )}
       {look?.words !== undefined && <span>{look.words}</span>}
     </div>

@@ -1,14 +1,20 @@
+import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { useGet } from "../../api/queries";
+import { Letters } from "../../components/gallery/Letters";
+import { namesOf } from "../library/names";
+import { useFreshLibrary } from "../library/useLoras";
 import classes from "./Home.module.css";
 
 const SHOWN = 8;
 
-/** The newest LoRA files of the library. Nothing is shown where there are none. */
+/** The newest LoRAs of the library, one file of each training. Nothing is shown where there are none. */
 export function LibraryStrip() {
   const { t } = useTranslation("home");
-  const { data } = useGet("/api/library", { query: { count: SHOWN } });
+  const { data } = useGet("/api/library", { query: { count: SHOWN, newest: true } });
+  useFreshLibrary();
+  const names = useMemo(() => namesOf(data?.items ?? []), [data]);
   if (!data || data.items.length === 0) return null;
   return (
     <section aria-labelledby="library">
@@ -20,12 +26,8 @@ export function LibraryStrip() {
         {data.items.map((lora) => (
           <li key={lora.id}>
             <Link href={`/library/${lora.id}`} className={classes.lora}>
-              {lora.preview ? (
-                <img src={lora.preview} alt="" loading="lazy" />
-              ) : (
-                <span className={classes.noPreview}>{lora.name.slice(0, 2)}</span>
-              )}
-              <span className={classes.name}>{lora.name}</span>
+              {lora.preview ? <img src={lora.preview} alt="" loading="lazy" /> : <Letters of={lora.name} />}
+              <span className={classes.name}>{names.get(lora.id)}</span>
             </Link>
           </li>
         ))}

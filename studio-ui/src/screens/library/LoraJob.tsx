@@ -2,12 +2,14 @@ import { useTranslation } from "react-i18next";
 import type { Json } from "../../components/fields/json";
 import { JobDialog } from "../../components/jobs/JobDialog";
 import type { Job } from "../../components/jobs/useJob";
-import { beside } from "./lora";
 import { Made } from "./Made";
 import type { Lora } from "./useLoras";
+import { type Made as MadeFile, usePlace } from "./usePlace";
 
 interface Shown {
   first: string[];
+  /** What comes out, where the studio proposes where it goes. */
+  made?: MadeFile;
   given?: (lora: Lora) => Record<string, Json>;
   usual?: (lora: Lora) => Record<string, Json>;
 }
@@ -16,35 +18,39 @@ interface Shown {
 const JOBS: Record<string, Shown> = {
   resize: {
     first: ["rank", "by", "target", "out"],
+    made: "resized",
     given: (lora) => ({ file: lora.file }),
-    usual: (lora) => ({ rank: 8, out: beside(lora.file, "resized") }),
+    usual: () => ({ rank: 8 }),
   },
   convert: {
     first: ["to", "out"],
+    made: "converted",
     given: (lora) => ({ file: lora.file }),
-    usual: (lora) => ({ to: "everywhere", out: beside(lora.file, "converted") }),
+    usual: () => ({ to: "everywhere" }),
   },
   publish: {
     first: ["name", "description", "author", "license", "base_model", "out", "push"],
+    made: "published",
     given: (lora) => ({ source: lora.file }),
-    usual: (lora) => ({ out: `publish/${lora.name}`, description: String(lora.facts.description ?? "") }),
+    usual: (lora) => ({ description: String(lora.facts.description ?? "") }),
   },
   install: { first: ["into", "subfolder", "way", "name"], given: (lora) => ({ file: lora.file }) },
-  extract: { first: ["tuned", "base", "out", "rank"], usual: () => ({ out: "loras/extracted.safetensors" }) },
+  extract: { first: ["tuned", "base", "out", "rank"], made: "extracted" },
 };
 
 /** A job on a LoRA, as a dialog. */
 export function LoraJob({ kind, lora, onClose }: { kind: string; lora?: Lora; onClose: () => void }) {
   const { t } = useTranslation("library");
   const shown = JOBS[kind];
-  if (!shown) return null;
+  const place = usePlace(shown?.made, lora);
+  if (!shown || place === undefined) return null;
   return (
     <JobDialog
       kind={kind}
       title={lora ? t(`${kind}_this`, { name: lora.name }) : t(kind)}
       draft={lora?.id ?? ""}
       given={lora && shown.given?.(lora)}
-      usual={shown.usual && (lora ? shown.usual(lora) : shown.usual({} as Lora))}
+      usual={{ ...(place && { out: place }), ...(lora && shown.usual?.(lora)) }}
       first={shown.first}
       made={(job: Job) => <Made job={job} />}
       onClose={onClose}

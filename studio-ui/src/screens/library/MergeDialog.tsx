@@ -2,11 +2,11 @@ import { NumberInput } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { JobDialog } from "../../components/jobs/JobDialog";
 import { useDraft } from "../../state/draft";
-import { beside } from "./lora";
 import { Made } from "./Made";
 import classes from "./MergeDialog.module.css";
 import { namesOf } from "./names";
 import type { Lora } from "./useLoras";
+import { usePlace } from "./usePlace";
 
 const STEP = 0.05;
 
@@ -15,14 +15,16 @@ export function MergeDialog({ loras, onClose }: { loras: Lora[]; onClose: () => 
   const { t } = useTranslation("library");
   const key = loras.map((lora) => lora.id).join(",");
   const [ratios, setRatios] = useDraft<Record<string, number>>(`merge:${key}`, {});
+  const place = usePlace("merged", loras[0]);
   const ratioOf = (lora: Lora) => ratios[lora.id] ?? 1;
+  if (place === undefined) return null;
   return (
     <JobDialog
       kind="merge"
       title={t("merge_these", { count: loras.length })}
       draft={key}
       given={{ files: loras.map((lora) => ({ file: lora.file, strength: ratioOf(lora) })) }}
-      usual={{ out: beside(loras[0]?.file ?? "", "merged") }}
+      usual={{ out: place }}
       first={["out", "rank", "method", "into"]}
       made={(job) => <Made job={job} />}
       onClose={onClose}

@@ -1,7 +1,7 @@
 import i18next from "i18next";
 import { beforeAll, expect, test } from "vitest";
 import { resources } from "../../words/resources";
-import { beside, fact, loraLook, titleOf } from "./lora";
+import { fact, loraLook, titleOf } from "./lora";
 import type { Lora } from "./useLoras";
 
 beforeAll(() => i18next.init({ lng: "en", resources: resources as never, interpolation: { escapeValue: false } }));
@@ -27,9 +27,4 @@ test("a LoRA is called by its title, or by its file", () => {
 test("a tile says what it is for, or why it cannot be read", () => {
   expect(loraLook(lora).strip).toBe("sdxl · lora · rank 8, 16");
   expect(loraLook({ ...lora, problem: "It is cut short." })).toMatchObject({ strip: "✕ It is cut short.", tone: "error" });
-});
-
-test("a new file is beside the one that it is made of", () => {
-  expect(beside("/loras/mimi.safetensors", "rank8")).toBe("/loras/mimi-rank8.safetensors");
-  expect(beside("/loras/mimi.v2.pt", "peft", "")).toBe("/loras/mimi.v2-peft");
 });

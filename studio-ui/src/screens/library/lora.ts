@@ -24,6 +24,7 @@ function rankOf(lora: Lora): string {
 export function loraLook(lora: Lora, called = lora.name): Look {
   return {
     picture: lora.preview ?? undefined,
+    letters: lora.name,
     name: [called, fact(lora, "base"), lora.problem].filter(Boolean).join(", "),
     words: called,
     strip: lora.problem
@@ -31,9 +32,4 @@ export function loraLook(lora: Lora, called = lora.name): Look {
       : [fact(lora, "family"), fact(lora, "kinds"), rankOf(lora)].filter(Boolean).join(" · "),
     tone: lora.problem ? "error" : undefined,
   };
-}
-
-/** A file beside another one: `/loras/mimi.safetensors` and `rank8` give `/loras/mimi-rank8.safetensors`. */
-export function beside(file: string, suffix: string, ending = ".safetensors"): string {
-  return `${file.replace(/\.(safetensors|pt|ckpt|bin)$/i, "")}-${suffix}${ending}`;
 }
