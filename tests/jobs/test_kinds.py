@@ -8,9 +8,13 @@ from PIL import Image
 from safetensors import safe_open
 
 from lorasmith import cluster
+from lorasmith.adapters.tools.merge import METHODS as SPARSE
+from lorasmith.adapters.tools.ranks import METHODS
 from lorasmith.captions.collection import open_captions
 from lorasmith.dataset_folder import pictures_below
 from lorasmith.errors import InputError
+from lorasmith.evaluation.proof.plan import EFFORTS
+from lorasmith.evaluation.sampling.sample import PRECISIONS
 from lorasmith.images import picture_files
 from lorasmith.images.picture_files import PictureFiles
 from lorasmith.images.thumbnails import Thumbnails
@@ -19,6 +23,9 @@ from lorasmith.jobs.journal import Said, read_journal
 from lorasmith.jobs.kinds.registry import KINDS
 from lorasmith.jobs.work import StoppedEarly, Work
 from lorasmith.jobs.workspace import JobFolder
+from lorasmith.models.device import DEVICES
+from lorasmith.models.families import FAMILIES
+from lorasmith.models.samplers import SAMPLERS
 from tests.chat_server import ChatServer
 from tests.library.lora_files import write_lora
 
@@ -55,6 +62,24 @@ def test_each_argument_of_a_kind_is_described(kind):
     schema = KINDS[kind].arguments.model_json_schema()
     assert [name for name, field in schema["properties"].items() if not field.get("description")] == []
     assert KINDS[kind].words[0].isupper()
+
+
+CLOSED = {
+    "by": METHODS, "device": DEVICES, "effort": EFFORTS, "family": FAMILIES, "method": SPARSE, "precision": PRECISIONS, "sampler": SAMPLERS,
+}  # fmt: skip
+"""Arguments of which the values are a closed list, by the registry that is the list."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_argument_of_a_closed_list_names_all_of_it(kind):
+    fields = KINDS[kind].arguments.model_json_schema()["properties"]
+    named = {name: choices(field) for name, field in fields.items() if name in CLOSED}
+    assert named == {name: {*CLOSED[name]} | ({"auto"} if name == "device" else set()) for name in named}
+
+
+def choices(field):
+    """What the schema of an argument says can be chosen."""
+    return {value for form in (field, *field.get("anyOf", ())) for value in form.get("enum", ())}
 
 
 def test_the_guide_says_which_kinds_need_an_accelerator():

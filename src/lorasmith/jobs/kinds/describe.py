@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -26,10 +26,9 @@ class DescribeArguments(OverRay):
     endpoint: EndpointSettings | None = Field(None, description="An OpenAI-compatible server and its model.")
     prompt: str | None = Field(None, description="Prompt; {tags}, {name}, {folder} and {trigger} are filled in.")
     trigger: str = Field("", description="Trigger word to put before each description (not with second-line).")
-    place: str = Field(
-        "second-line", pattern="^(instead|second-line|only-new)$",
-        description="instead (of the caption), second-line (below the tags), or only-new.",
-    )  # fmt: skip
+    place: Literal["instead", "second-line", "only-new"] = Field(
+        "second-line", description="instead (of the caption), second-line (below the tags), or only-new."
+    )
     max_tokens: int = Field(100, ge=1, description="Longest description of a model, in tokens.")
     beams: int = Field(3, ge=1, description="Beams of a model; more is slower and a little better.")
     where: str | None = Field(None, description='Only captions that this filter finds, such as "tag:hat AND tags:<5".')
@@ -80,7 +79,7 @@ def run(arguments: DescribeArguments, work: Work) -> dict[str, Any]:
     for message in described.failures.values():
         work.say(message)
     texts = {key: described.texts[path] for key, path in pictures.items() if path in described.texts}
-    changes = described_captions(entries, texts, arguments.place, arguments.trigger)  # type: ignore[arg-type]
+    changes = described_captions(entries, texts, arguments.place, arguments.trigger)
     source = arguments.model or f"{arguments.endpoint.model} at {arguments.endpoint.base_url}"  # type: ignore[union-attr]
     CaptionPlan(collection, f"describe by {source} ({arguments.place})", len(entries), changes).save()
     return {

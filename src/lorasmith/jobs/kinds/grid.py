@@ -8,9 +8,10 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from lorasmith.jobs.kind import Arguments, Kind
-from lorasmith.jobs.kinds.options import DEVICE, PRECISION, BaseFiles, BaseSource
+from lorasmith.jobs.kinds.options import DEVICE, PRECISION, BaseFiles, BaseSource, Precision
 from lorasmith.jobs.work import StoppedEarly, Work
 from lorasmith.models.device import Device
+from lorasmith.models.samplers import SamplerName
 
 _AXIS = "An axis with its values: checkpoints, 0.5..1.0:0.1, seed=1..4, 'sr: red, blue'."
 
@@ -30,7 +31,7 @@ class GridArguments(Arguments):
     lora_folder: Path | None = Field(None, description="Folder of the LoRAs that the prompt calls. Empty: the run's checkpoints.")
     strength: float = Field(1.0, description="Of the run's LoRA, or of the file; 1 as trained.")
     seed: int | None = Field(None, ge=0, description="Empty: that of the run's samples.")
-    sampler: str | None = Field(None, description="Empty: as in the run, or as usual for the base.")
+    sampler: SamplerName | None = Field(None, description="Empty: as in the run, or as usual for the base.")
     steps: int | None = Field(None, ge=1, description="Denoising steps. Empty: as in the run, or as usual for the base.")
     cfg_scale: float | None = Field(None, ge=1, description="Guidance. Empty: as in the run, or as usual for the base.")
     width: int | None = Field(None, ge=1, description="In pixels. Empty: as in the run, or the base's native size.")
@@ -40,7 +41,7 @@ class GridArguments(Arguments):
     name: str = Field("", description="Of the sheet and the page. Empty: after the axes.")
     format: Literal["png", "webp"] = Field("png", description="Of the sheet.")
     base_files: BaseFiles = Field(BaseFiles(), description="Other files that the base needs.")
-    precision: str | None = PRECISION
+    precision: Precision | None = PRECISION
     device: Device = DEVICE
 
 

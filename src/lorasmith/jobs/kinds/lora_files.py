@@ -8,13 +8,20 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from lorasmith.jobs.kind import Arguments, Kind
-from lorasmith.jobs.kinds.options import ALLOW_PICKLE, OVERWRITE, BaseSource, LoraAtStrength
+from lorasmith.jobs.kinds.options import ALLOW_PICKLE, OVERWRITE, BaseSource, FamilyName, LoraAtStrength, Precision
 from lorasmith.jobs.work import Work
 
-_FILE_PRECISION: str | None = Field(None, description="Numbers of the new file: fp32, fp16 or bf16. Empty: those of the first.")
+RankMethod = Literal["sv_ratio", "sv_fro", "sv_cumulative"]
+SparseMethod = Literal["ties", "dare"]
+
+_FILE_PRECISION: Precision | None = Field(None, description="Numbers of the new file. Empty: those of the first.")
 _OUT: Path = Field(description="The new file, a .safetensors.")
-_FAMILY: str | None = Field(None, description="Such as sdxl, where the files do not show it.")
-_BY: str | None = Field(None, description="Choose each layer's rank: sv_ratio, sv_fro or sv_cumulative.")
+_FAMILY: FamilyName | None = Field(None, description="Of the base, where the files do not show it.")
+_BY: RankMethod | None = Field(
+    None,
+    description="How each layer's rank is chosen by its singular values: sv_ratio keeps those near the largest, sv_fro a share of the norm, "
+    "sv_cumulative a share of the sum. Empty: the same rank for all.",
+)
 
 
 class MergeArguments(Arguments):
@@ -27,12 +34,12 @@ class MergeArguments(Arguments):
     into: BaseSource | None = Field(None, description="Merge into this base: the new file is a whole checkpoint.")
     rank: int | None = Field(None, ge=1, description="Approximate the sum by this rank. Empty: exact, the ranks add up.")
     conv_rank: int | None = Field(None, ge=1, description="The same for convolutions with kernels wider than 1x1.")
-    method: Literal["ties", "dare"] | None = Field(None, description="Add only a share of each change's numbers. Empty: the plain sum.")
+    method: SparseMethod | None = Field(None, description="Add only a share of each change's numbers. Empty: the plain sum.")
     density: float = Field(0.5, gt=0, le=1, description="With a method: the share of numbers that is used.")
     seed: int = Field(0, description="With dare: which numbers are drawn.")
     base: BaseSource | None = Field(None, description="The base, for kinds whose change depends on it.")
-    family: str | None = _FAMILY
-    precision: str | None = _FILE_PRECISION
+    family: FamilyName | None = _FAMILY
+    precision: Precision | None = _FILE_PRECISION
     overwrite: bool = OVERWRITE
     allow_pickle: bool = ALLOW_PICKLE
 
@@ -65,11 +72,11 @@ class ResizeArguments(Arguments):
     out: Path = _OUT
     rank: int = Field(ge=1, description="The new rank; where ranks are chosen, the most that a layer may have.")
     conv_rank: int | None = Field(None, ge=1, description="The same for convolutions.")
-    by: str | None = _BY
+    by: RankMethod | None = _BY
     target: float = Field(0.9, gt=0, description="Where ranks are chosen: a ratio (say 20), or a share (say 0.9).")
     block_ranks: dict[str, int] = Field(default_factory=dict, description="Other ranks for blocks: IN08 = 16.")
-    family: str | None = _FAMILY
-    precision: str | None = _FILE_PRECISION
+    family: FamilyName | None = _FAMILY
+    precision: Precision | None = _FILE_PRECISION
     overwrite: bool = OVERWRITE
     allow_pickle: bool = ALLOW_PICKLE
 
@@ -99,8 +106,8 @@ class ConvertArguments(Arguments):
     )
     rank: int | None = Field(None, ge=1, description="Rank of the LoRA that replaces layers of other kinds.")
     base: BaseSource | None = Field(None, description="The base, for kinds whose change depends on it.")
-    family: str | None = _FAMILY
-    precision: str | None = _FILE_PRECISION
+    family: FamilyName | None = _FAMILY
+    precision: Precision | None = _FILE_PRECISION
     overwrite: bool = OVERWRITE
     allow_pickle: bool = ALLOW_PICKLE
 
@@ -129,10 +136,10 @@ class ExtractArguments(Arguments):
     kind: Literal["lora", "locon", "full"] = Field("lora", description="locon has convolutions too, full all layers number for number.")
     rank: int | None = Field(None, ge=1, description="Empty: 32.")
     conv_rank: int | None = Field(None, ge=1, description="The same for convolutions wider than 1x1. Empty: the rank.")
-    by: str | None = _BY
+    by: RankMethod | None = _BY
     target: float = Field(0.95, gt=0, description="Where ranks are chosen: a ratio (say 20), or a share (say 0.95).")
     parts: list[str] = Field(default_factory=list, description="What is compared: unet, text_encoder ... Empty: the denoiser alone.")
-    precision: str | None = _FILE_PRECISION
+    precision: Precision | None = _FILE_PRECISION
     overwrite: bool = OVERWRITE
 
 

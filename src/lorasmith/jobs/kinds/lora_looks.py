@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from lorasmith.jobs.kind import Arguments, Kind
-from lorasmith.jobs.kinds.options import ALLOW_PICKLE, BaseSource
+from lorasmith.jobs.kinds.options import ALLOW_PICKLE, BaseSource, FamilyName
 from lorasmith.jobs.work import Work
 
-_FAMILY: str | None = Field(None, description="Such as sdxl, where the file does not show it.")
+_FAMILY: FamilyName | None = Field(None, description="Of the base, where the file does not show it.")
 
 
 class CheckArguments(Arguments):
@@ -22,7 +22,7 @@ class CheckArguments(Arguments):
 
     file: Path = Field(description="LoRA file, of any trainer.")
     base: BaseSource | None = Field(None, description="The base, to compare the layers with. Empty: the family at its standard size.")
-    family: str | None = _FAMILY
+    family: FamilyName | None = _FAMILY
     allow_pickle: bool = ALLOW_PICKLE
 
 
@@ -40,7 +40,7 @@ class CompareArguments(Arguments):
 
     files: list[Path] = Field(min_length=2, description="LoRA files; the others are compared with the first.")
     base: BaseSource | None = Field(None, description="The base, for kinds whose change depends on it.")
-    family: str | None = _FAMILY
+    family: FamilyName | None = _FAMILY
     allow_pickle: bool = ALLOW_PICKLE
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,12 +17,15 @@ from lorasmith.jobs.kind import Arguments
 from lorasmith.jobs.work import Work
 from lorasmith.jobs.workspace import Workspace
 from lorasmith.models.device import Device
-from lorasmith.models.families import part_in_words
+from lorasmith.models.families import FAMILIES, part_in_words
+from lorasmith.registry import KeyOf
 
 BaseSource = Annotated[str, Field(json_schema_extra={"names": "base"})]
 """A base, of which a page lists those that there are: a file, a folder or an id of the hub."""
 CACHE: Path = Field(Path("cache"), description="Folder that keeps what was seen of pictures; safe to delete.")
-PRECISION: str | None = Field(None, description="fp32, bf16 or fp16. Empty: bf16 on a GPU, else fp32.")
+FamilyName = Annotated[str, KeyOf(FAMILIES, "a family of bases")]
+Precision = Literal["fp32", "bf16", "fp16"]
+PRECISION: Precision | None = Field(None, description="Numbers that are computed with. Empty: bf16 on a GPU, else fp32.")
 DEVICE: Device = Field("auto", description="auto takes a GPU where there is one, else the CPU.")
 OVERWRITE: bool = Field(False, description="Replace the file if it exists.")
 ALLOW_PICKLE: bool = Field(False, description="Read .ckpt, .pt and .bin files too, as weights alone.")

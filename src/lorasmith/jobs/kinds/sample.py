@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from lorasmith.jobs.kind import Arguments, Kind
-from lorasmith.jobs.kinds.options import DEVICE, PRECISION, BaseFiles, BaseSource, LoraAtStrength
+from lorasmith.jobs.kinds.options import DEVICE, PRECISION, BaseFiles, BaseSource, LoraAtStrength, Precision
 from lorasmith.jobs.work import StoppedEarly, Work
 from lorasmith.models.device import Device
+from lorasmith.models.samplers import SamplerName
 
 AT_ONCE = 4
 """Pictures that are generated in one batch; between two batches the job can stop."""
@@ -30,7 +31,7 @@ class SampleArguments(Arguments):
     negative_prompt: str = Field("", description="What should not be in the pictures.")
     width: int | None = Field(None, ge=1, description="In pixels. Empty: the base's native size.")
     height: int | None = Field(None, ge=1, description="In pixels. Empty: the base's native size.")
-    sampler: str | None = Field(None, description="Such as euler_a. Empty: as usual for the base.")
+    sampler: SamplerName | None = Field(None, description="Such as euler_a. Empty: as usual for the base.")
     steps: int | None = Field(None, ge=1, description="Denoising steps. Empty: as usual for the base.")
     cfg_scale: float | None = Field(None, ge=1, description="Guidance; 1 is none. Empty: as usual for the base.")
     guidance: float | None = Field(
@@ -38,7 +39,7 @@ class SampleArguments(Arguments):
     )
     clip_skip: int = Field(1, ge=1, description="The text encoder's last layer that is read; 2 for anime bases.")
     base_files: BaseFiles = Field(BaseFiles(), description="Other files that the base needs.")
-    precision: str | None = PRECISION
+    precision: Precision | None = PRECISION
     device: Device = DEVICE
 
 
@@ -49,11 +50,10 @@ def run(arguments: SampleArguments, work: Work) -> dict[str, Any]:
     from lorasmith.models.prompts.lines import read_line, requests_of
     from lorasmith.models.prompts.request import PictureRequest
     from lorasmith.models.prompts.syntax import prompt_findings
-    from lorasmith.models.samplers import sampler_key
 
     usual = PictureRequest(
         negative_prompt=arguments.negative_prompt, seed=arguments.seed, width=arguments.width, height=arguments.height,
-        sampler=arguments.sampler and sampler_key(arguments.sampler), steps=arguments.steps, cfg_scale=arguments.cfg_scale,
+        sampler=arguments.sampler, steps=arguments.steps, cfg_scale=arguments.cfg_scale,
         guidance=arguments.guidance, clip_skip=arguments.clip_skip,
     )  # fmt: skip
     requests = requests_of([read_line(prompt) for prompt in arguments.prompts], usual)
