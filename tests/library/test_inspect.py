@@ -264,3 +264,10 @@ def test_blake3_is_that_of_the_whole_file_where_its_package_is_installed(tmp_pat
     file = tmp_path / "lora.safetensors"
     save_lora(file, {"a.lora_down.weight": torch.ones(2, 3)}, {}, torch.float32)
     assert file_hashes(file).blake3 == blake3.blake3(file.read_bytes()).hexdigest()
+
+
+def test_of_a_table_the_names_are_said_and_that_there_is_more():
+    (said,) = said_in({"lorasmith_settings": '{"base": {"path": "x"}, "datasets": []}'})
+    assert (said.text, said.partial) == ("base, datasets", True)
+    (said,) = said_in({"ss_output_name": "mimi"})
+    assert not said.partial

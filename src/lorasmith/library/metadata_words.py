@@ -28,6 +28,8 @@ class Said:
     title: str
     text: str
     """For people, on one line."""
+    partial: bool = False
+    """Whether the entry has more than the text says: of a table there are the names alone."""
 
     @property
     def as_data(self) -> dict[str, str]:
@@ -123,7 +125,7 @@ def _picture(text: str) -> str:
 
 def _table(text: str) -> str:
     found = table_of(text)
-    return f"{', '.join(found)} (--json shows them)" if found else _plain(text)
+    return ", ".join(found) or _plain(text)
 
 
 # Group -> entry without its beginning -> (title, how its text is read).
@@ -205,7 +207,7 @@ def said_in(metadata: Mapping[str, Any]) -> tuple[Said, ...]:
         if text.strip() in ("", "None", "{}", "[]"):
             continue
         group, title, read = WORDS.get(key, ("other", key, _plain))
-        found.append(Said(key, group, title, read(text)))
+        found.append(Said(key, group, title, read(text), partial=read is _table and bool(table_of(text))))
     if (time := _training_time(metadata)) is not None:
         found.append(Said("", "training", "training time", time))
     if metadata.get("sshs_model_hash") == NOTHING_HASHED:

@@ -104,7 +104,7 @@ def _print_said(info: LoraInfo) -> None:
         if said.group != group:
             group = said.group
             typer.echo(f"{group}:")
-        typer.echo(f"  {said.title}: {one_line(said.text)}")
+        typer.echo(f"  {said.title}: {one_line(said.text)}" + (" (--json shows them)" if said.partial else ""))
 
 
 def _print_hashes(computed: FileHashes) -> None:

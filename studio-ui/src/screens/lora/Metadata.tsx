@@ -10,10 +10,8 @@ import tables from "../../components/Table.module.css";
 import { useAddress } from "../../state/address";
 import { readAgain } from "../library/readAgain";
 import { type Changed, EditDialog } from "./EditDialog";
-import { entriesWith, type Inspected } from "./inspected";
+import { entriesWith, type Inspected, shortened, wholeOf } from "./inspected";
 import classes from "./Lora.module.css";
-
-const SHOWN_OF_VALUE = 400;
 
 /** What the file says of itself: every entry, with those marked that nobody else needs to know; each can be edited, and edits undone. */
 export function Metadata({ id, inspected }: { id: string; inspected: Inspected }) {
@@ -88,7 +86,9 @@ export function Metadata({ id, inspected }: { id: string; inspected: Inspected }
                   {readable.has(key) && <span className="soft small">{readable.get(key)?.title}</span>}
                   {hidden.has(key) && <span className={classes.private}>{t("private")}</span>}
                 </th>
-                <td>{shortened(readable.get(key)?.text ?? value)}</td>
+                <td>
+                  <Value name={key} value={value} words={readable.get(key)?.text} />
+                </td>
                 <td className={classes.edit}>
                   <ActionIcon
                     variant="subtle"
@@ -132,6 +132,17 @@ function usePrivate(id: string, inspected: Inspected): ReadonlySet<string> {
   return new Set(data);
 }
 
-function shortened(value: string): string {
-  return value.length > SHOWN_OF_VALUE ? `${value.slice(0, SHOWN_OF_VALUE)} …` : value;
+/** A value in words; what is longer than those, a list or a table, can be opened. */
+function Value({ name, value, words = value }: { name: string; value: string; words?: string }) {
+  const whole = wholeOf(value, words);
+  if (whole === undefined) return shortened(words);
+  return (
+    <details className={classes.whole}>
+      <summary>{shortened(words)}</summary>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard */}
+      <section tabIndex={0} aria-label={name}>
+        <pre>{whole}</pre>
+      </section>
+    </details>
+  );
 }

@@ -46,3 +46,20 @@ export function entriesWith(metadata: Record<string, string>, search: string): [
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   return Object.entries(metadata).filter(([key, value]) => words.every((word) => `${key} ${value}`.toLowerCase().includes(word)));
 }
+
+const SHOWN_OF_VALUE = 400;
+
+export function shortened(value: string): string {
+  return value.length > SHOWN_OF_VALUE ? `${value.slice(0, SHOWN_OF_VALUE)} …` : value;
+}
+
+/** A value with a line for each of its parts, where it is a list or a table as JSON; as it is, where the words for it leave most out; else undefined. */
+export function wholeOf(value: string, words: string): string | undefined {
+  try {
+    const read: unknown = JSON.parse(value);
+    if (typeof read === "object" && read !== null && Object.keys(read).length > 0) return JSON.stringify(read, null, 2);
+  } catch {
+    // it is no JSON
+  }
+  return words === value && value.length > SHOWN_OF_VALUE ? value : undefined;
+}
