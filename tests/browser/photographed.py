@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from playwright.sync_api import expect, sync_playwright
 
@@ -96,7 +97,9 @@ def _generate(studio: RunningStudio) -> None:
         browser = playwright.chromium.launch(executable_path=chromium(), args=flags())
         page = browser.new_page()
         page.goto(studio.address)
-        page.goto(f"{studio.client.address}playground?lora={lora['name']}:1&prompt=zorvex, standing, meadow background&seed=7")
+        page.goto(
+            f"{studio.client.address}playground?lora={quote(lora['file'], safe='')}:1&prompt=zorvex, standing, meadow background&seed=7"
+        )
         page.get_by_role("button", name="Generate").click()
         expect(page.locator("main button:has(img)")).to_have_count(2, timeout=GENERATED)
         browser.close()

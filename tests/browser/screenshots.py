@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
@@ -134,8 +135,8 @@ USUAL = {
     "run": Screen("runs/demo~demo"), "samples": Screen("runs/demo~demo?part=samples"), "viewer": Screen("runs/demo~demo?part=samples&sample=2,0"),
     "log": Screen("runs/demo~demo?part=log"), "run-settings": Screen("runs/demo~demo?part=settings"), "proof": Screen("runs/demo~demo/proof"),
     "library": Screen("library"), "lora": Screen("library/{lora}"),
-    "playground": Screen("playground?lora={name}:1&prompt=zorvex", lambda page: page.locator("main button:has(img)").first.click()),
-    "grid": Screen("playground?view=grid&lora={name}:1&prompt=zorvex, happy&seed=7"), "settings": Screen("settings"), "bases": Screen("settings/bases"),
+    "playground": Screen("playground?lora={file}:1&prompt=zorvex", lambda page: page.locator("main button:has(img)").first.click()),
+    "grid": Screen("playground?view=grid&lora={file}:1&prompt=zorvex, happy&seed=7"), "settings": Screen("settings"), "bases": Screen("settings/bases"),
     "sweep": Screen("sweeps/demo~demo-rates"), "vary": Screen("projects/demo/train?level=sweep"), "login": Screen("", stranger=True),
 }  # fmt: skip
 """Each screen in its usual state."""
@@ -218,7 +219,7 @@ def _take_all(
                 page.goto(studio.address)
             if screen.before:
                 screen.before(page)
-            page.goto(studio.client.address + screen.address.format(lora=lora["id"], name=lora["name"]))
+            page.goto(studio.client.address + screen.address.format(lora=lora["id"], file=quote(lora["file"], safe="")))
             _settle(page, whole=screen.before is None)
             if screen.then:
                 screen.then(page)

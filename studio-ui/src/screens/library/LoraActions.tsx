@@ -3,6 +3,7 @@ import { Combine, FileDiff, FolderOutput, Move3d, PackageOpen, Scaling, Shapes, 
 import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
 import { useAddress } from "../../state/address";
+import { usesAs } from "../playground/uses";
 import { CompareDialog } from "./CompareDialog";
 import classes from "./LoraActions.module.css";
 import { LoraJob } from "./LoraJob";
@@ -80,5 +81,5 @@ export function LoraActions({ loras, onOpen }: { loras: Lora[]; onOpen?: (lora: 
 }
 
 function playgroundOf(loras: Lora[]): string {
-  return `/playground?lora=${loras.map((lora) => encodeURIComponent(`${lora.name}:1`)).join(",")}`;
+  return `/playground?lora=${encodeURIComponent(usesAs(loras.map(({ file }) => ({ lora: file, weight: 1 }))))}`;
 }

@@ -23,7 +23,7 @@ type Axes = Record<(typeof PLACES)[number], Axis>;
 const AT_FIRST: Axes = { x: { of: "weight", values: AXES.weight ?? "" }, y: { of: "seed", values: "1..3" }, z: { of: "", values: "" } };
 
 /** Many pictures in rows and columns, in each of which something else changes. */
-export function GridBuilder({ picture, loras }: { picture: Picture; loras: LoraAtStrength[] }) {
+export function GridBuilder({ picture, loras, waits }: { picture: Picture; loras: LoraAtStrength[]; waits: boolean }) {
   const { t } = useTranslation("playground");
   const [axes, setAxes] = useDraft<Axes>("playground:axes", AT_FIRST);
   const { problem, sending, start } = useJob();
@@ -36,7 +36,8 @@ export function GridBuilder({ picture, loras }: { picture: Picture; loras: LoraA
   const shown = shownId ? grids.find((job) => String(job.id) === shownId) : latest;
   const [lora] = loras;
   const running = latest !== undefined && !hasEnded(latest);
-  const ready = picture.base !== "" && picture.prompt.trim() !== "" && PLACES.some((place) => axisOf(axes[place])) && !sending && !running;
+  const ready =
+    picture.base !== "" && picture.prompt.trim() !== "" && PLACES.some((place) => axisOf(axes[place])) && !sending && !waits && !running;
 
   function generate() {
     const asked: Record<string, Json> = {

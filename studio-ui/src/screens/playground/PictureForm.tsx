@@ -1,12 +1,15 @@
 import { ActionIcon, Button, NativeSelect, NumberInput, Select, Textarea, TextInput } from "@mantine/core";
 import { Dices, Plus, Trash2 } from "lucide-react";
+import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { useGet } from "../../api/queries";
 import { BaseField } from "../../components/bases/BaseField";
 import { sectionsOf } from "../../components/fields/schema";
+import { namesOf } from "../library/names";
+import type { Lora } from "../library/useLoras";
 import type { Picture } from "./drawing";
 import classes from "./Playground.module.css";
-import type { Use } from "./uses";
+import { meantBy, type Use } from "./uses";
 
 const LARGEST_SEED = 2 ** 32;
 const WEIGHT_STEP = 0.05;
@@ -16,14 +19,15 @@ interface Props {
   onChange: (changed: Partial<Picture>) => void;
   uses: Use[];
   onUses: (uses: Use[]) => void;
-  /** Names of the library's LoRAs. */
-  loras: string[];
+  /** The library's; undefined until it is known. */
+  library: Lora[] | undefined;
 }
 
 /** What is to be generated: base, LoRAs with their weights, prompt, seed and sampler. */
-export function PictureForm({ picture, onChange, uses, onUses, loras }: Props) {
+export function PictureForm({ picture, onChange, uses, onUses, library }: Props) {
   const { t } = useTranslation("playground");
   const samplers = useSamplers();
+  const loras = useMemo(() => listed(library ?? []), [library]);
   const numbers = [
     ["steps", 1],
     ["cfg", 1],
@@ -35,41 +39,47 @@ export function PictureForm({ picture, onChange, uses, onUses, loras }: Props) {
       <BaseField label={t("base")} value={picture.base} onChange={(base) => onChange({ base })} />
       <fieldset className={classes.uses}>
         <legend>{t("loras")}</legend>
-        {uses.map((use, at) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the same LoRA may be in use twice
-          <div key={at} className={classes.use}>
-            <Select
-              aria-label={t("lora_nr", { count: at + 1 })}
-              data={[...new Set([use.name, ...loras])].filter(Boolean)}
-              value={use.name || null}
-              searchable
-              placeholder={t("choose_lora")}
-              error={use.name !== "" && loras.length > 0 && !loras.includes(use.name) ? t("not_in_library") : undefined}
-              onChange={(name) => onUses(uses.with(at, { ...use, name: name ?? "" }))}
-            />
-            <NumberInput
-              aria-label={t("weight_of", { name: use.name })}
-              step={WEIGHT_STEP}
-              decimalScale={3}
-              value={use.weight}
-              onChange={(weight) => typeof weight === "number" && onUses(uses.with(at, { ...use, weight }))}
-            />
-            <ActionIcon
-              variant="subtle"
-              color="gray"
-              size="var(--hit)"
-              aria-label={t("remove_lora", { name: use.name })}
-              onClick={() => onUses(uses.filter((_, other) => other !== at))}
-            >
-              <Trash2 size={16} />
-            </ActionIcon>
-          </div>
-        ))}
+        {uses.map((use, at) => {
+          const { file, problem } = meantBy(use, library);
+          const shown = file ?? use.lora;
+          const listedAs = loras.find(({ value }) => value === shown);
+          const name = listedAs?.label ?? shown;
+          return (
+            // biome-ignore lint/suspicious/noArrayIndexKey: the same LoRA may be in use twice
+            <div key={at} className={classes.use}>
+              <Select
+                aria-label={t("lora_nr", { count: at + 1 })}
+                data={listedAs || shown === "" ? loras : [{ value: shown, label: shown }, ...loras]}
+                value={shown || null}
+                searchable
+                placeholder={t("choose_lora")}
+                error={problem && t(problem)}
+                onChange={(lora) => onUses(uses.with(at, { ...use, lora: lora ?? "" }))}
+              />
+              <NumberInput
+                aria-label={t("weight_of", { name })}
+                step={WEIGHT_STEP}
+                decimalScale={3}
+                value={use.weight}
+                onChange={(weight) => typeof weight === "number" && onUses(uses.with(at, { ...use, weight }))}
+              />
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                size="var(--hit)"
+                aria-label={t("remove_lora", { name })}
+                onClick={() => onUses(uses.filter((_, other) => other !== at))}
+              >
+                <Trash2 size={16} />
+              </ActionIcon>
+            </div>
+          );
+        })}
         <Button
           size="xs"
           variant="default"
           leftSection={<Plus size={14} aria-hidden />}
-          onClick={() => onUses([...uses, { name: loras[0] ?? "", weight: 1 }])}
+          onClick={() => onUses([...uses, { lora: loras[0]?.value ?? "", weight: 1 }])}
         >
           {t("add_lora")}
         </Button>
@@ -123,6 +133,12 @@ export function PictureForm({ picture, onChange, uses, onUses, loras }: Props) {
       </details>
     </>
   );
+}
+
+/** The library as a list to choose from: by path, called by what tells equal names apart. */
+function listed(library: Lora[]): { value: string; label: string }[] {
+  const names = namesOf(library);
+  return library.map(({ id, name, file }) => ({ value: file, label: names.get(id) ?? name }));
 }
 
 function useSamplers(): string[] {

@@ -10,7 +10,7 @@ import { GridBuilder } from "./GridBuilder";
 import { PictureForm } from "./PictureForm";
 import classes from "./Playground.module.css";
 import { SideBySide } from "./SideBySide";
-import { usesAs, usesIn } from "./uses";
+import { meantBy, usesAs, usesIn } from "./uses";
 
 type Rest = Omit<Picture, "prompt" | "seed">;
 
@@ -35,21 +35,17 @@ export default function Playground() {
     if (Object.keys(more).length > 0) setRest((before) => ({ ...before, ...more }));
   }
 
-  const all = library.data?.loras ?? [];
-
   function again(picture: Picture, loras: LoraAtStrength[]) {
     change(picture);
-    setLora(
-      usesAs(
-        loras.flatMap(({ file, strength }) => all.filter((each) => each.file === file).map(({ name }) => ({ name, weight: strength }))),
-      ),
-    );
+    setLora(usesAs(loras.map(({ file, strength }) => ({ lora: file, weight: strength }))));
   }
 
-  const loras = uses.flatMap(({ name, weight }) => {
-    const file = all.find((each) => each.name === name)?.file;
-    return file ? [{ file, strength: weight }] : [];
+  const loras = uses.flatMap((use) => {
+    const { file } = meantBy(use, library.data?.loras);
+    return file ? [{ file, strength: use.weight }] : [];
   });
+
+  const waits = uses.length > 0 && library.isPending;
 
   return (
     <div className={classes.screen}>
@@ -60,7 +56,7 @@ export default function Playground() {
           onChange={change}
           uses={uses}
           onUses={(wanted) => setLora(usesAs(wanted))}
-          loras={all.map((each) => each.name)}
+          library={library.data?.loras}
         />
       </div>
       <div className={classes.results}>
@@ -73,7 +69,11 @@ export default function Playground() {
             { value: "grid", label: t("grid") },
           ]}
         />
-        {view === "grid" ? <GridBuilder picture={picture} loras={loras} /> : <SideBySide picture={picture} loras={loras} onAgain={again} />}
+        {view === "grid" ? (
+          <GridBuilder picture={picture} loras={loras} waits={waits} />
+        ) : (
+          <SideBySide picture={picture} loras={loras} waits={waits} onAgain={again} />
+        )}
       </div>
     </div>
   );

@@ -21,6 +21,8 @@ import classes from "./Playground.module.css";
 interface Props {
   picture: Picture;
   loras: LoraAtStrength[];
+  /** Whether it is not known yet which LoRAs those are. */
+  waits: boolean;
   onAgain: (picture: Picture, loras: LoraAtStrength[]) => void;
 }
 
@@ -31,14 +33,14 @@ interface Shown {
 }
 
 /** The same picture with the base alone and with the LoRAs. What was generated before is not generated again. */
-export function SideBySide({ picture, loras, onAgain }: Props) {
+export function SideBySide({ picture, loras, waits, onAgain }: Props) {
   const { t } = useTranslation("playground");
   const client = useQueryClient();
   const jobs = useGet("/api/jobs").data ?? [];
   const [shown, show] = useDraft<Shown | null>("playground:shown", null);
   const [problem, setProblem] = useState<unknown>();
   const [sending, setSending] = useState(false);
-  const ready = picture.base !== "" && picture.prompt.trim() !== "" && !sending;
+  const ready = picture.base !== "" && picture.prompt.trim() !== "" && !sending && !waits;
 
   async function draw(asked: Record<string, Json>): Promise<string> {
     const out = folderOf(asked);

@@ -1,27 +1,44 @@
 import { expect, test } from "vitest";
 import { askedFor, drawing, folderOf, type Picture } from "./drawing";
-import { usesAs, usesIn } from "./uses";
+import { meantBy, usesAs, usesIn } from "./uses";
 
 test.each([
   ["", []],
-  ["mimi:0.8", [{ name: "mimi", weight: 0.8 }]],
-  ["mimi", [{ name: "mimi", weight: 1 }]],
+  ["mimi:0.8", [{ lora: "mimi", weight: 0.8 }]],
+  ["mimi", [{ lora: "mimi", weight: 1 }]],
   [
     "mimi:-0.5,ink:1",
     [
-      { name: "mimi", weight: -0.5 },
-      { name: "ink", weight: 1 },
+      { lora: "mimi", weight: -0.5 },
+      { lora: "ink", weight: 1 },
     ],
   ],
-  ["a%2Cb%3Ac:2", [{ name: "a,b:c", weight: 2 }]],
-  ["100%:1", [{ name: "100%", weight: 1 }]],
+  ["a%2Cb%3Ac:2", [{ lora: "a,b:c", weight: 2 }]],
+  ["100%:1", [{ lora: "100%", weight: 1 }]],
 ])("the address %s means these LoRAs", (text, uses) => {
   expect(usesIn(text)).toEqual(uses);
 });
 
 test("what is written into the address is read from it", () => {
-  const uses = [{ name: "水彩, v2:final", weight: 0.75 }];
+  const uses = [{ lora: "水彩, v2:final", weight: 0.75 }];
   expect(usesIn(usesAs(uses))).toEqual(uses);
+});
+
+test("a LoRA is meant by its path, and by its name where no other has that", () => {
+  const library = ["/old/mimi.safetensors", "/new/mimi.safetensors", "C:\\loras\\ink.safetensors"].map((file) => ({
+    file,
+    name: file.includes("mimi") ? "mimi" : "ink",
+  }));
+  const meant = (lora: string) => meantBy({ lora, weight: 1 }, library);
+  expect(usesIn(usesAs([{ lora: "C:\\loras\\ink.safetensors", weight: 0.5 }])).map((use) => meantBy(use, library).file)).toEqual([
+    "C:\\loras\\ink.safetensors",
+  ]);
+  expect(meant("/new/mimi.safetensors")).toEqual({ file: "/new/mimi.safetensors" });
+  expect(meant("ink")).toEqual({ file: "C:\\loras\\ink.safetensors" });
+  expect(meant("mimi")).toEqual({ problem: "several_of_name" });
+  expect(meant("gone")).toEqual({ problem: "not_in_library" });
+  expect(meant("")).toEqual({});
+  expect(meantBy({ lora: "gone", weight: 1 }, undefined)).toEqual({});
 });
 
 const picture: Picture = {
