@@ -2,7 +2,7 @@
 `run_over_ray`, with which it speaks through pipes (`distributed.driver`).
 
 It has Ray Train place the run's processes, hands on what they send and what is requested, and when the program that started it ends, has
-them end. Told to, Ray Train gives its place in the cluster back; where it ends without a word, Ray keeps that for three minutes.
+them end. Told to, Ray Train gives its place in the cluster back; where the driver ends without a word, `distributed.place` does.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def lead(order: dict[str, Any], program: Program) -> Any:
     with joined(order["address"]), _mark(folder) as mark:
         with without_collection():  # only now: they take seconds, in which an address that is wrong is not to be waited for
             imported("ray.train")
-            from lorasmith.training.distributed import ray_nodes
+            from lorasmith.training.distributed import place, ray_nodes
             from lorasmith.training.ray_worker import work
         cluster = ray_nodes.Cluster.here()
         on_gpus = cluster.check_room(order["device"])
@@ -69,9 +69,10 @@ def lead(order: dict[str, Any], program: Program) -> Any:
             "threads": os.environ.get("OMP_NUM_THREADS"), "started": order["started"],
         }  # fmt: skip
         training = ray_nodes.Training(ray_nodes.trainer(work, to_workers, on_gpus, order["count"], mark, mailbox))
-        following = _Following(program, folder, mailbox, training)
-        training.fit()
-        return following.outcome()
+        with place.given_back(training.run_id, mailbox):
+            following = _Following(program, folder, mailbox, training)
+            training.fit()
+            return following.outcome()
 
 
 class _Following:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import psutil
 import pytest
@@ -13,7 +14,8 @@ import torch
 from safetensors.torch import load_file
 
 from lorasmith.cli.interrupt import STOPPED
-from lorasmith.errors import InputError, SettingsError
+from lorasmith.cluster import joined
+from lorasmith.errors import InputError, RunError, SettingsError
 from lorasmith.jobs.enqueue import checked
 from lorasmith.jobs.kinds.train import KIND
 from lorasmith.jobs.work import StoppedEarly, Work
@@ -143,6 +145,28 @@ def test_ctrl_c_saves_and_a_killed_program_takes_its_processes_along_and_the_run
     assert last.returncode == 0, said
     assert_trained_once(run)
     assert (run / "checkpoints" / here.name).read_bytes() == here.read_bytes()
+
+
+def test_a_run_whose_driver_is_killed_has_its_place_again_before_ray_would_give_it_back(cluster, settings, tmp_path):
+    """Ray Train asks for its place every 20 seconds and has it for 180: by itself Ray gives it back 160 seconds after the death at the earliest."""
+
+    def kill(event):
+        if isinstance(event, events.StepDone) and event.step == 2:
+            (driver,) = [each for each in psutil.Process().children() if any("ray_driver" in word for word in each.cmdline())]
+            driver.kill()
+
+    with pytest.raises(RunError, match="killed by SIGKILL"):
+        train(settings, tmp_path / "run", [kill], ray=cluster.address)
+    died, again = time.monotonic(), []
+    resume(
+        tmp_path / "run",
+        [lambda event: again.append(time.monotonic()) if isinstance(event, events.StepDone) else None],
+        ray=cluster.address,
+    )
+    assert again[0] - died < 160
+    assert_trained_once(tmp_path / "run")
+    with joined(cluster.address) as ray:
+        wait_until(lambda: not any(each["name"].startswith("place of") for each in ray.util.list_named_actors(all_namespaces=True)))
 
 
 def test_where_no_cluster_answers_or_no_node_fits_a_sentence_says_so_and_nothing_is_begun(cluster, settings, tmp_path):

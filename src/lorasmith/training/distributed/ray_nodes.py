@@ -129,6 +129,12 @@ class Training:
                 self._over.set()
 
     @property
+    def run_id(self) -> str:
+        """How Ray Train calls the run."""
+        trainer: Any = self._trainer  # whose type is said to be that of its first version
+        return str(trainer.train_run_context.run_id)
+
+    @property
     def is_over(self) -> bool:
         """Whether it has ended."""
         return self._over.is_set()
