@@ -10,10 +10,17 @@ from typing import Any
 
 import pytest
 
+from lorasmith.captions.advice.advise import RULES as CAPTION_RULES
+from lorasmith.captions.advice.triggers import LEAKS
+from lorasmith.curation.audit.kinds import KINDS
+from lorasmith.datasets import folders, training_set
 from lorasmith.evaluation import compare
-from lorasmith.evaluation.verdict import wording
+from lorasmith.evaluation.signs import run_signs, set_signs
+from lorasmith.evaluation.signs.picture_signs import PICTURE_SIGNS
+from lorasmith.evaluation.verdict import advice, wording
 from lorasmith.evaluation.verdict.labels import meanings
 from lorasmith.jobs.sweep import asha, effects, outcome
+from lorasmith.training.planning.lints.lints import LINTS
 from lorasmith.training.settings.tree import Settings
 from lorasmith.training.validation.bands import BANDS
 
@@ -47,6 +54,38 @@ def test_labels_their_meanings_and_bands_have_their_japanese():
     own = words("sentences")
     assert set(own["label"]) == set(own["meaning"]) == set(meanings())
     assert set(own["band"]) == set(BANDS)
+
+
+def test_every_check_of_pictures_has_its_japanese_name():
+    assert set(KINDS) <= set(words("findings"))
+
+
+def _codes() -> dict[str, set[str]]:
+    """Room -> the codes of its findings, as its registry has them or, where it has none, its rules write them."""
+    leaks = {code for code, *_ in LEAKS.values()}
+    of_folders = "".join(inspect.getsource(module) for module in (folders, training_set))
+    return {
+        "audit": set(KINDS),
+        "captions": (set(CAPTION_RULES) - {"trigger_leaks"}) | leaks,
+        "lint": set(LINTS),
+        "folder": {folders.NOT_READ, *re.findall(r'folder_finding\(\s*"(\w+)"', of_folders)},
+        "plan": {"ranks_of_a_file"},
+        "verdict": set(re.findall(r'_finding\(\s*"(\w+)"', inspect.getsource(advice))),
+        "signs": set(run_signs.RUN_SIGNS) | set(PICTURE_SIGNS)
+        | {code for module in (run_signs, set_signs) for code in re.findall(r'"signs\.(\w+)"', inspect.getsource(module))},
+    }  # fmt: skip
+
+
+def test_every_finding_of_pictures_captions_settings_and_verdicts_has_its_japanese_and_none_is_left_over():
+    own = words("advice")
+    codes = _codes()
+    assert {room: set(own[room]) for room in codes} == codes
+    assert set(own) == {*codes, "more", "measured"}
+    assert len(codes["verdict"]) > len(advice.RULES)
+    for room in codes:
+        for rule, each in own[room].items():
+            assert set(each) == {"message", "why", "fix"}, rule
+            assert each["message"], rule
 
 
 def _schema() -> dict[str, tuple[str, list[str]]]:

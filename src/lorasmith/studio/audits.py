@@ -80,6 +80,7 @@ class DuplicateGroup(BaseModel):
     """Pictures that show the same; the one to keep first."""
 
     pictures: list[str]
+    code: str
     message: str
 
 
@@ -125,7 +126,7 @@ def list_duplicates(project: str, studio: OpenStudio, resolution: Resolution = N
     folder = studio.projects[project]
     audit = audit_of(studio, folder.read(), studio.datasets.as_it_is(folder.dataset), resolution)
     copies = () if audit is None else audit.findings.unpacked(audit.findings.of_codes(*COPIES))
-    return [DuplicateGroup(pictures=list(finding.subjects), message=finding.message) for finding in copies]
+    return [DuplicateGroup(pictures=list(finding.subjects), code=finding.code, message=finding.message) for finding in copies]
 
 
 def _code(one: OfOneCode) -> CodeView:

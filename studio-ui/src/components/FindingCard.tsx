@@ -1,6 +1,7 @@
 import { Button, Group } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import type { Shape } from "../api/client";
+import { useFindingWords } from "../words/findingWords";
 import { changesOf, type MendChange } from "./changes";
 import classes from "./FindingCard.module.css";
 import { HelpLink } from "./HelpLink";
@@ -21,22 +22,23 @@ interface Props {
 export function FindingCard({ finding, onMend, busy, children }: Props) {
   const { t } = useTranslation("findings");
   const changes = onMend ? changesOf(finding) : [];
+  const { message, evidence, why, fix, original } = useFindingWords().findingWords(finding);
   return (
     <article className={classes.card} data-severity={finding.severity}>
       <SeverityIcon severity={finding.severity} label={t(finding.severity)} />
       <div>
-        <h3>
-          <Sentence>{finding.message}</Sentence>
+        <h3 title={original}>
+          <Sentence>{message}</Sentence>
         </h3>
-        {finding.evidence && isSentence(finding.evidence.text) && (
+        {(original ? evidence : isSentence(evidence)) && (
           <p className="soft small">
-            <Sentence>{finding.evidence.text}</Sentence>
+            <Sentence>{evidence}</Sentence>
           </p>
         )}
-        {finding.why && <p className="small">{finding.why}</p>}
-        {finding.fix && (
+        {why && <p className="small">{why}</p>}
+        {fix && (
           <p className="small">
-            <Sentence>{finding.fix.words}</Sentence>
+            <Sentence>{fix}</Sentence>
           </p>
         )}
         {finding.details.length > 0 && (

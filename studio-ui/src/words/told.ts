@@ -46,7 +46,7 @@ function worded(key: string[], values: Values): string | undefined {
 function inWords(value: unknown): string {
   if (value === null || value === undefined) return "–";
   if (typeof value === "number") return number(Math.round(value * 100) / 100);
-  if (Array.isArray(value)) return value.map(inWords).join(isSentence(value[0]) ? "; " : "、");
+  if (Array.isArray(value)) return value.map(inWords).join("、");
   if (typeof value !== "object") return String(value);
   const [entry] = Object.entries(value);
   if (entry === undefined) return "";
@@ -56,8 +56,4 @@ function inWords(value: unknown): string {
 
 function nameOf(kind: string, name: unknown): string | undefined {
   return worded([kind, String(name)], {}) ?? worded(["named", kind], { name });
-}
-
-function isSentence(value: unknown): boolean {
-  return typeof value === "object" && value !== null && "sentence" in value;
 }

@@ -10,6 +10,7 @@ import { Loaded } from "../../components/Loaded";
 import { Sentence } from "../../components/Sentence";
 import { say } from "../../components/say";
 import { SIGNS } from "../../components/severity";
+import { useFindingWords } from "../../words/findingWords";
 import classes from "./AdviceDialog.module.css";
 import { NOT_UTF8 } from "./encodings/NotUtf8";
 
@@ -52,6 +53,7 @@ export function AdviceDialog({ project, onClose, ...ways }: { project: string; o
 function Advice({ project, finding, onShow, onConvert }: { project: string; finding: Finding } & Ways) {
   const { t } = useTranslation("captions");
   const [problem, setProblem] = useState<unknown>();
+  const { message, evidence, why, fix, original } = useFindingWords().findingWords(finding);
   const edits = finding.fix?.changes.filter((change) => change.kind === "caption") ?? [];
 
   async function doIt() {
@@ -71,17 +73,17 @@ function Advice({ project, finding, onShow, onConvert }: { project: string; find
 
   return (
     <article className={classes.advice} data-severity={finding.severity}>
-      <h3>
+      <h3 title={original}>
         <span className={classes.sign} aria-hidden>
           {SIGNS[finding.severity]}
         </span>{" "}
-        <Sentence>{finding.message}</Sentence>
+        <Sentence>{message}</Sentence>
       </h3>
-      {finding.evidence && <p className="small">{finding.evidence.text}</p>}
-      <p className="soft">{finding.why}</p>
-      {finding.fix && (
+      {evidence && <p className="small">{evidence}</p>}
+      <p className="soft">{why}</p>
+      {fix && (
         <p>
-          <Sentence>{finding.fix.words}</Sentence>
+          <Sentence>{fix}</Sentence>
         </p>
       )}
       {finding.details.length > 0 && <p className="soft small">{finding.details.join(", ")}</p>}

@@ -4,6 +4,7 @@ import type { Shape } from "../../api/client";
 import { useGet } from "../../api/queries";
 import { findingName } from "../../components/gallery/pictureLook";
 import { HelpLink } from "../../components/HelpLink";
+import { useFindingWords } from "../../words/findingWords";
 import { ReadWords } from "./ReadWords";
 import classes from "./SideList.module.css";
 import { useProjectChange } from "./useProjectChange";
@@ -19,6 +20,7 @@ interface Props {
 /** What the audit looks for in this project: each check can be switched off. Nothing is measured again for it. */
 export function CheckList({ project, audit, finding, onFinding }: Props) {
   const { t } = useTranslation("images");
+  const { messageOf } = useFindingWords();
   const { data: checks } = useGet("/api/checks", undefined, { staleTime: Number.POSITIVE_INFINITY });
   const { data: details } = useGet("/api/projects/{project}", { path: { project } });
   const change = useProjectChange(project);
@@ -45,7 +47,7 @@ export function CheckList({ project, audit, finding, onFinding }: Props) {
             <Checkbox
               size="xs"
               label={findingName(one.code)}
-              description={one.message}
+              description={messageOf(one.code, one.message)}
               checked={!off.has(one.check)}
               onChange={(event) => turn(one, event.currentTarget.checked)}
             />

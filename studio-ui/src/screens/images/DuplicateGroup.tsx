@@ -6,6 +6,7 @@ import { useGet } from "../../api/queries";
 import { bytes } from "../../components/format";
 import { Loaded } from "../../components/Loaded";
 import { wayName } from "../../components/ways";
+import { useFindingWords } from "../../words/findingWords";
 import classes from "./Duplicates.module.css";
 import { largePicture } from "./largePicture";
 import { useResolution } from "./useResolution";
@@ -22,12 +23,13 @@ interface Props {
 /** Pictures that show the same. While the pointer is on a copy, it is shown as what differs from the one to keep. */
 export function DuplicateGroup({ project, group, busy, onKeepBest, onKeep, onOpen }: Props) {
   const { t } = useTranslation("images");
+  const { messageOf } = useFindingWords();
   const [kept, ...others] = group.pictures;
   if (kept === undefined) return null;
   return (
     <article className={classes.group}>
       <header className={classes.bar}>
-        <h3>{group.message}</h3>
+        <h3>{messageOf(group.code, group.message)}</h3>
         <Button size="xs" variant="light" loading={busy} onClick={onKeepBest}>
           {wayName("duplicates")}
         </Button>

@@ -37,7 +37,8 @@ export function PathBar({ project, count, heldOut, audit, changes }: Props) {
     <div className={classes.bar}>
       <strong role="status">
         {t("count", { count, shown: number(count) })}
-        {audit && `, ${audit.need_a_look === 0 ? t("none_needs_a_look") : t("need_a_look", { count: audit.need_a_look })}`}
+        {audit &&
+          `${t("findings:comma")}${audit.need_a_look === 0 ? t("none_needs_a_look") : t("need_a_look", { count: audit.need_a_look })}`}
         {audit && audit.not_looked_at > 0 && <span className="soft"> · {t("looking", { count: audit.not_looked_at })}</span>}
       </strong>
       {safe > 0 && (

@@ -6,6 +6,7 @@ import { lookAgain, useGet } from "../../api/queries";
 import { HelpLink } from "../../components/HelpLink";
 import { sayProblem } from "../../components/say";
 import { hasEnded } from "../../frame/job";
+import { useFindingWords } from "../../words/findingWords";
 import { auditArguments } from "./auditArguments";
 import classes from "./SideList.module.css";
 import { useProjectChange } from "./useProjectChange";
@@ -22,6 +23,7 @@ interface Props {
 /** Whether words on the pictures are read, by a job, for that takes a second or two each. */
 export function ReadWords({ project, audit, check }: Props) {
   const { t } = useTranslation("images");
+  const { messageOf } = useFindingWords();
   const client = useQueryClient();
   const { data: details } = useGet("/api/projects/{project}", { path: { project } });
   const { data: machine } = useGet("/api/system");
@@ -51,7 +53,7 @@ export function ReadWords({ project, audit, check }: Props) {
         <Checkbox
           size="xs"
           label={t("read_words")}
-          description={check.message}
+          description={messageOf(check.code, check.message)}
           checked={details.read_words}
           disabled={missing !== undefined && !details.read_words}
           onChange={(event) => turn(event.currentTarget.checked)}

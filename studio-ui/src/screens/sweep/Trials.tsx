@@ -79,7 +79,8 @@ interface Columns {
 function Row({ row, columns }: { row: Trial; columns: Columns }) {
   const { t } = useTranslation("sweeps");
   const { told } = useTold();
-  const verdict = row.verdict.map((english, at) => told(english, row.said[at])).join(" ") || told(row.reason, row.reason_said);
+  const said = row.verdict.map((english, at) => told(english, row.said[at])).join(t("proof:between"));
+  const verdict = said || told(row.reason, row.reason_said);
   const name = row.number === null ? t("in_full") : t("trial_number", { number: row.number });
   return (
     <>
