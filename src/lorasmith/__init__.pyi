@@ -13,7 +13,6 @@ from lorasmith.captions.collection import open_captions as open_captions
 from lorasmith.curation.export import export as export_dataset
 from lorasmith.curation.holdout import hold_out as hold_out
 from lorasmith.curation.holdout import plan_holdout as plan_holdout
-from lorasmith.curation.imports.imports import import_pictures as import_pictures
 from lorasmith.curation.mend.mend import mend as mend
 from lorasmith.curation.mend.proposals import propose as propose_mends
 from lorasmith.curation.undo import undo_mends as undo_mends
@@ -29,6 +28,7 @@ from lorasmith.evaluation.sampling.sample import sample as sample
 from lorasmith.findings import Finding as Finding
 from lorasmith.findings import MendChange as MendChange
 from lorasmith.jobs.auditing import audit as audit
+from lorasmith.jobs.importing import import_pictures as import_pictures
 from lorasmith.jobs.sweep.sweep import sweep as sweep
 from lorasmith.jobs.training import resume_training as resume
 from lorasmith.jobs.training import retrain as retrain

@@ -239,7 +239,7 @@ def is_no_folder(root: str | Path) -> DatasetError:
     what = (
         f"{root} is not a folder: give the dataset's folder, or import pictures into it first."
         if url is None
-        else f"{url} is in a store, where nothing is changed: bring it here first with `lorasmith import {url} FOLDER`, and work on that folder."
+        else f"{url} is in a store, where nothing is changed: bring it here first with `lorasmith import {url} --into FOLDER`, and work on that folder."
     )
     return DatasetError(what, code="dataset.no_folder", folder=str(root))
 

@@ -59,6 +59,9 @@ ASKED_AGAIN = 60.0
 
 T = TypeVar("T")
 
+FetchElsewhere = Callable[[str, Mapping[str, "Stored"], Path], Iterator[tuple[str, Path]]]
+"""Fetches the files of a URL by their names in other processes, into a folder; gives the name of each with its part there, in any order."""
+
 
 def url_of(place: str | Path) -> str | None:
     """The URL of a place in a store, without a slash at its end; None for what is on this machine, a link, or the id of a hub repository."""
@@ -268,7 +271,7 @@ _asked: dict[str, float] = {}
 """URL -> when its store was last asked by this process."""
 
 
-def here(place: str | Path, wanted: Callable[[list[str]], Iterable[str]] | None = None) -> Path:
+def here(place: str | Path, wanted: Callable[[list[str]], Iterable[str]] | None = None, elsewhere: FetchElsewhere | None = None) -> Path:
     """Where a place is on this machine: itself or, of one in a store, the copy in the user's cache, up to a minute old.
 
     Raises: see `bring`.
@@ -278,7 +281,7 @@ def here(place: str | Path, wanted: Callable[[list[str]], Iterable[str]] | None 
         return Path(place)
     if time.monotonic() - _asked.get(url, float("-inf")) < ASKED_AGAIN and (copy := copy_of(url)).exists():
         return copy
-    return bring(url, wanted)
+    return bring(url, wanted, elsewhere)
 
 
 def local(place: str | Path) -> Path:
@@ -300,11 +303,11 @@ def copy_of(url: str) -> Path:
     return users_cache() / "stores" / hashlib.sha256(url.encode()).hexdigest()[:16] / name
 
 
-def bring(url: str, wanted: Callable[[list[str]], Iterable[str]] | None = None) -> Path:
+def bring(url: str, wanted: Callable[[list[str]], Iterable[str]] | None = None, elsewhere: FetchElsewhere | None = None) -> Path:
     """The copy of a file or folder in the user's cache, after what has changed in the store was fetched and what is gone was removed.
 
     A file is fetched again where its size or version differ, or where the copy was changed; several at once, and after a kill from where it
-    broke off. `wanted` chooses from the names of the files. Other processes that want the same copy wait.
+    broke off. `wanted` chooses from the names of the files, `elsewhere` fetches them. Other processes that want the same copy wait.
 
     Raises:
         InputError: nothing is there (`store.missing`), and see `Place.at` and `Place.entries`.
@@ -320,12 +323,12 @@ def bring(url: str, wanted: Callable[[list[str]], Iterable[str]] | None = None) 
             entries = {name: stored for name, stored in entries.items() if name in chosen}
         if not entries:
             raise InputError(f"There is nothing at {url}. Check the bucket and the path.", code="store.missing", url=url)
-        _update(place, entries, copy)
+        _update(place, entries, copy, elsewhere)
     _asked[url] = time.monotonic()
     return copy
 
 
-def _update(place: Place, entries: Mapping[str, Stored], copy: Path) -> None:
+def _update(place: Place, entries: Mapping[str, Stored], copy: Path, elsewhere: FetchElsewhere | None) -> None:
     """Make the copy what the store has."""
     index = Index(copy.parent / "index.jsonl")
     if ("" in entries) is copy.is_dir() and copy.exists():
@@ -341,13 +344,20 @@ def _update(place: Place, entries: Mapping[str, Stored], copy: Path) -> None:
     def fetch(name: str, stored: Stored) -> None:
         part = parts / hashlib.sha256(f"{name}\0{stored.version}".encode()).hexdigest()[:32]
         place.fetch(name, stored, part)
+        let_in(name, part)
+
+    def let_in(name: str, part: Path) -> None:
         path = copy / name
         path.parent.mkdir(parents=True, exist_ok=True)
         os.replace(part, path)
-        index.add(name, stored, path)
+        index.add(name, lacking[name], path)
 
-    for _ in in_parallel(fetch, lacking.items()):
-        pass
+    if elsewhere is None:
+        for _ in in_parallel(fetch, lacking.items()):
+            pass
+    else:
+        for name, part in elsewhere(place.url, lacking, parts):
+            let_in(name, part)
     for left in parts.iterdir():
         left.unlink()
     index.tidy(entries)

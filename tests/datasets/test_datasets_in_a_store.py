@@ -14,6 +14,7 @@ from lorasmith.datasets.settings import BucketSettings, DatasetSettings
 from lorasmith.datasets.training_set import open_training_set
 from lorasmith.errors import DatasetError, InputError
 from lorasmith.stores import Place
+from tests.command_line import lorasmith
 
 
 @pytest.fixture
@@ -42,6 +43,13 @@ def test_pictures_of_a_store_are_audited_imported_and_exported(url, tmp_path):
     assert export(url, tmp_path / "out").pictures == 3
 
 
+def test_the_command_audits_pictures_of_a_store(url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = lorasmith("audit", url, "--resolution", "64")
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "5 pictures" in said.stdout
+
+
 def test_a_dataset_is_sent_to_a_store_where_nothing_is(creatures, tmp_path, monkeypatch):
     monkeypatch.setenv("LORASMITH_CACHE", str(tmp_path / "cache"))
     url = f"memory://bucket/{tmp_path.name}/sent"
@@ -67,5 +75,5 @@ def test_a_change_to_what_is_in_a_store_is_refused_with_the_way_out(what, url):
     with pytest.raises(DatasetError) as refused:
         CHANGES[what](url)
     assert str(refused.value) == (
-        f"{url} is in a store, where nothing is changed: bring it here first with `lorasmith import {url} FOLDER`, and work on that folder."
+        f"{url} is in a store, where nothing is changed: bring it here first with `lorasmith import {url} --into FOLDER`, and work on that folder."
     )

@@ -26,6 +26,7 @@ from lorasmith.jobs.workspace import JobFolder
 from lorasmith.models.device import DEVICES
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.samplers import SAMPLERS
+from lorasmith.stores import Place, send_tree
 from tests.chat_server import ChatServer
 from tests.library.lora_files import write_lora
 
@@ -97,7 +98,7 @@ def test_a_kind_that_works_over_a_cluster_says_before_it_begins_that_ray_is_miss
             checked(kind, {"dataset": "anna", "ray": "auto", **more}).check_can_begin(workspace)
         assert refused.value.values["setting"] == "ray"
     over_a_cluster = {name for name, kind in KINDS.items() if "ray" in kind.arguments.model_fields}
-    assert over_a_cluster == {*given, "cache", "train", "sweep"}
+    assert over_a_cluster == {*given, "import", "cache", "train", "sweep"}
 
 
 def test_a_server_is_asked_by_one_machine():
@@ -111,6 +112,25 @@ def test_import_goes_on_and_adds_nothing_twice(workspace):
     run("import", sources=["anna"], into="bert")
     assert len(list((workspace / "bert").rglob("*.png"))) == 5
     assert run("import", sources=["anna"], into="bert")["added"] == 0
+
+
+def test_an_import_takes_what_is_in_a_store(workspace, creatures, monkeypatch):
+    monkeypatch.setenv("LORASMITH_CACHE", str(workspace / "copies"))
+    place = Place.at(f"memory://bucket/{workspace.name}/pile")
+    send_tree(creatures, place)
+    checked("import", {"sources": [place.url, "anna"], "into": "bert"}).check_can_begin(workspace)
+    assert run("import", sources=[place.url], into="bert")["added"] == 5
+
+
+def test_an_import_over_ray_where_ray_is_missing_is_refused(workspace, monkeypatch):
+    monkeypatch.setattr(cluster, "find_spec", lambda package: None)
+    arguments = {"sources": ["anna"], "into": "bert", "ray": "auto"}
+    with pytest.raises(InputError, match=r"Ray is missing. .*lorasmith\[scale\]") as refused:
+        checked("import", arguments).check_can_begin(workspace)
+    assert refused.value.values["setting"] == "ray"
+    with pytest.raises(InputError, match="Ray is missing"):
+        run("import", **arguments)
+    assert not (workspace / "bert").exists()
 
 
 def test_an_import_says_what_it_left_out_and_why(workspace):

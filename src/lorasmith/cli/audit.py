@@ -54,6 +54,7 @@ def audit(
     from lorasmith.images.lettering import can_read_words
     from lorasmith.images.picture_cache import PICTURES
     from lorasmith.jobs.auditing import audit as audit_anywhere
+    from lorasmith.stores import here
 
     if words and not can_read_words():
         raise InputError("--words needs an extra: pip install lorasmith[ocr]", code="extra.missing", extra="ocr")
@@ -67,7 +68,7 @@ def audit(
         from lorasmith.pages.render import write_page
 
         write_page(html, audit_page(result))
-    _, unknown = audited_files(dataset)
+    _, unknown = audited_files(here(dataset))
     if as_json:
         print_json({**result.as_data, "not_pictures": unknown})
     else:

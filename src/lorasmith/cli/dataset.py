@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lorasmith.cli.options import CACHE, AsJson, CacheFolder, DryRun
+from lorasmith.cli.options import CACHE, AsJson, CacheFolder, DryRun, Ray
 from lorasmith.pages.numbers import count
 from lorasmith.stores import url_of
 
@@ -32,6 +32,7 @@ def import_(
     link: Annotated[bool, typer.Option("--link", help="Hard links instead of copies, where the disk can.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Decode every picture whole, so that hidden damage shows (slower).")] = False,
     cache: CacheFolder = CACHE,
+    ray: Ray = None,
     as_json: AsJson = False,
 ) -> None:
     """Bring pictures with their captions into a dataset. Sources are never changed; importing again adds nothing.
@@ -40,12 +41,15 @@ def import_(
     lorasmith import photos.zip --into datasets/anna
     lorasmith import pictures/ more.tar.gz cat.jpg --into datasets/cats --concept "cat" --repeats 2
     lorasmith import sd-scripts/dataset.toml --into datasets/anna
+    lorasmith import s3://bucket/pictures/zorvex --into datasets/zorvex
+
+    With --ray the nodes of a cluster copy, between folders that all see under the same paths, to the same dataset.
     """
     from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
     from lorasmith.cli.output import print_json
     from lorasmith.cli.progress import progress_bar
-    from lorasmith.curation.imports.imports import import_pictures
     from lorasmith.images.picture_cache import PICTURES
+    from lorasmith.jobs.importing import import_pictures
 
     with progress_bar("importing") as progress, stop_on_ctrl_c() as stopping:
         report = import_pictures(
@@ -58,6 +62,7 @@ def import_(
             progress=progress,
             cancelled=stopping,
             cache=cache / PICTURES,
+            ray=ray,
         )
     if as_json:
         print_json(

@@ -12,6 +12,7 @@ from lorasmith.curation.audit.set_signs import LoraKind
 from lorasmith.datasets.settings import BucketSettings
 from lorasmith.images.picture_cache import PICTURES
 from lorasmith.progress import Cancelled, Progress
+from lorasmith.stores import here
 
 
 def audit(
@@ -56,11 +57,13 @@ def audit(
             root, kind=kind, resolution=resolution, buckets=buckets, cache=cache, read_words=read_words, without=without, progress=progress,
             cancelled=cancelled, within=within,
         )  # fmt: skip
+    from lorasmith.jobs.cluster.fetching import fetch_on_ray
     from lorasmith.jobs.cluster.measuring import measure_on_ray
 
+    folder = here(root, elsewhere=fetch_on_ray(ray))
     with tempfile.TemporaryDirectory() as none_of_theirs:
         kept = Path(cache) if cache is not None else Path(none_of_theirs) / PICTURES
-        measure_on_ray(audited_files(root)[0], kept, ray, progress, cancelled)
+        measure_on_ray(audited_files(folder)[0], kept, ray, progress, cancelled)
         return audit_dataset(
             root, kind=kind, resolution=resolution, buckets=buckets, cache=kept, read_words=read_words, without=without, progress=progress,
             cancelled=cancelled, within=within,

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lorasmith.curation.imports import placing
+from lorasmith.curation.imports import bringing, placing
 from lorasmith.curation.imports.imports import import_pictures
 from lorasmith.datasets.folders import open_folder
 from lorasmith.demo.datasets import write_dataset
@@ -330,7 +330,8 @@ def test_pictures_that_are_there_already_are_not_hashed_again(tmp_path, monkeypa
     write(tmp_path / "pile", {f"{n}.png": png(n) for n in range(20)})
     import_pictures([tmp_path / "pile"], tmp_path / "ds")
     hashed = []
-    monkeypatch.setattr(placing, "content_hash", lambda path: hashed.append(Path(path)) or content_hash(path))
+    for room in (placing, bringing):
+        monkeypatch.setattr(room, "content_hash", lambda path: hashed.append(Path(path)) or content_hash(path))
     report = import_pictures([tmp_path / "pile"], tmp_path / "ds")
     assert len(report.left_out) == 20
     assert sorted(hashed) == sorted((tmp_path / "pile").iterdir())  # those that come, not those in the dataset

@@ -19,9 +19,10 @@ import tarfile
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, BinaryIO, cast
 
@@ -79,6 +80,9 @@ class Archive(ABC):
     """An open archive: its members, what it holds that is refused, and the bytes of each member."""
 
     path: Path
+    limits: Limits
+    sequential: bool
+    """Whether the bytes of a member come only after those of all before it."""
     members: list[Member]
     """In the order in which they are quickest to read."""
     refused: list[Refused]
@@ -86,6 +90,30 @@ class Archive(ABC):
     @abstractmethod
     def open(self, member: Member) -> IO[bytes]:
         """The member's bytes. Reading raises DatasetError where they are damaged or more than the limits allow."""
+
+
+class MemberFile:
+    """Opens a member of an archive, the one at `number` of its members. In another process it opens the archive itself, once for all."""
+
+    def __init__(self, archive: Archive, number: int):
+        self._archive, self._number = archive, number
+
+    def __call__(self) -> IO[bytes]:
+        return self._archive.open(self._archive.members[self._number])
+
+    def __reduce__(self) -> tuple[Callable[[Path, Limits, int], MemberFile], tuple[Path, Limits, int]]:
+        return _member_elsewhere, (self._archive.path, self._archive.limits, self._number)
+
+
+def _member_elsewhere(path: Path, limits: Limits, number: int) -> MemberFile:
+    return MemberFile(_opened_for_good(path, limits)[0], number)
+
+
+@lru_cache(maxsize=4)
+def _opened_for_good(path: Path, limits: Limits) -> tuple[Archive, ExitStack]:
+    """An archive, which is closed when it is forgotten or the process ends."""
+    kept = ExitStack()
+    return kept.enter_context(open_archive(path, limits)), kept
 
 
 @contextmanager
@@ -106,8 +134,10 @@ def open_archive(path: Path, limits: Limits | None = None) -> Iterator[Archive]:
             if _is_zip(file):
                 archive = _Zip(path, open_things.enter_context(zipfile.ZipFile(file)), limits)
             else:
-                unpacked = _Metered(_unpacked(file, path), path, limits.of(os.path.getsize(path), limits.total))
-                archive = _Tar(path, open_things.enter_context(tarfile.open(fileobj=cast(BinaryIO, unpacked), mode="r:")), limits)
+                plain = _unpacked(file, path)
+                metered = _Metered(plain, path, limits.of(os.path.getsize(path), limits.total))
+                tar = open_things.enter_context(tarfile.open(fileobj=cast(BinaryIO, metered), mode="r:"))
+                archive = _Tar(path, tar, limits, sequential=plain is not file)
         yield archive
 
 
@@ -118,7 +148,7 @@ def is_archive(path: Path) -> bool:
 
 class _Zip(Archive):
     def __init__(self, path: Path, opened: zipfile.ZipFile, limits: Limits):
-        self.path, self._zip, self._limits = path, opened, limits
+        self.path, self._zip, self.limits, self.sequential = path, opened, limits, False
         self._left = limits.of(os.path.getsize(path), limits.total)
         self.members, self.refused = [], []
         infos = opened.infolist()
@@ -148,13 +178,13 @@ class _Zip(Archive):
         info = cast(zipfile.ZipInfo, member.key)
         with _failures_of(self.path, member.name):
             stream = self._zip.open(info)
-        most = min(self._left, self._limits.of(info.compress_size, self._limits.member))
+        most = min(self._left, self.limits.of(info.compress_size, self.limits.member))
         return cast(IO[bytes], _Metered(stream, self.path, most, member.name))
 
 
 class _Tar(Archive):
-    def __init__(self, path: Path, tar: tarfile.TarFile, limits: Limits):
-        self.path, self._tar = path, tar
+    def __init__(self, path: Path, tar: tarfile.TarFile, limits: Limits, *, sequential: bool):
+        self.path, self._tar, self.limits, self.sequential = path, tar, limits, sequential
         self.members, self.refused = [], []
         try:
             for number, info in enumerate(tar, 1):

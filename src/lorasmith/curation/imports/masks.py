@@ -79,7 +79,7 @@ def masks_from_folder(pictures: Iterable[FoundPicture], files: Iterable[SourceFi
 
 
 def _file_of(picture: FoundPicture) -> SourceFile:
-    return SourceFile(picture.name, picture.open, picture.path)
+    return SourceFile(picture.name, picture.open, picture.path, picture.sequential)
 
 
 def _give(picture: FoundPicture, file: SourceFile) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from functools import partial
 from pathlib import Path, PurePosixPath
 
-from lorasmith.curation.imports.archives import Archive, is_archive
+from lorasmith.curation.imports.archives import Archive, MemberFile, is_archive
 from lorasmith.curation.imports.captions_files import CAPTIONS_FILES, METADATA_FILES, Row, read_rows
 from lorasmith.curation.imports.masks import give_masks
 from lorasmith.curation.imports.matching import PictureIndex, captions_with_row, match_rows
@@ -59,7 +58,9 @@ def _is_plain_file(path: Path) -> bool:
 
 
 def archive_files(archive: Archive) -> list[SourceFile]:
-    return [SourceFile(member.name, partial(archive.open, member)) for member in archive.members]
+    return [
+        SourceFile(member.name, MemberFile(archive, number), sequential=archive.sequential) for number, member in enumerate(archive.members)
+    ]
 
 
 class _Sorted:
@@ -113,7 +114,9 @@ def _sort_in(found: _Sorted, file: SourceFile, root: str, around: str, left: lis
         found.labels[file.name] = file
     elif kind := suffix if suffix in PICTURE_SUFFIXES else _suffix_by_content(file):
         section, concept, repeats = section_and_concept((around, *place.parts[:-1]))
-        found.pictures.append(FoundPicture(file.name, shown, file.open, file.path, section, concept, repeats, kind))
+        found.pictures.append(
+            FoundPicture(file.name, shown, file.open, file.path, section, concept, repeats, kind, sequential=file.sequential)
+        )
     elif is_archive(Path(place.name)):
         message = f"{shown} is an archive inside a folder or an archive."
         left.append(left_out("archive_inside", shown, message, "Import it by itself if you want what is in it."))

@@ -6,11 +6,12 @@ import hashlib
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
+from lorasmith.curation.imports.bringing import Bringer, Brought, flush
 from lorasmith.curation.imports.source import FoundPicture, left_out, section_and_concept
 from lorasmith.curation.mend.recipes import recipes
 from lorasmith.curation.names import TakenNames, safe_folder, safe_stem
@@ -19,7 +20,7 @@ from lorasmith.dataset_folder import IMPORTED, INCOMING, mask_beside, pictures_b
 from lorasmith.datasets.folders import concept_in
 from lorasmith.errors import DatasetError
 from lorasmith.findings import Finding
-from lorasmith.images.read import content_hash, picture_size, read_picture
+from lorasmith.images.read import content_hash
 
 BATCH = 32
 """Pictures that come into the dataset together."""
@@ -86,19 +87,36 @@ class KnownPictures:
         places = self._places.get(content, {})
         return places.get(concept) if concept is not None else next(iter(places.values()), None)
 
+    def has(self, content: str, concept: str | None) -> bool:
+        return self.place_of(content, concept) is not None
+
+    def digests(self) -> Iterator[str]:
+        """What `known_as` gives for all that `has` says yes to."""
+        for content, places in self._places.items():
+            yield content
+            for concept in places:
+                if concept is not None:
+                    yield known_as(content, concept)
+
+
+def known_as(content: str, concept: str | None) -> str:
+    """A picture's bytes for a concept, or for any if it is None, as 64 hexadecimal digits."""
+    return content if concept is None else hashlib.sha256(f"{content} {concept}".encode()).hexdigest()
+
 
 class Placing:
     """The dataset that pictures come into; `close` brings in the last of them."""
 
     def __init__(self, root: Path, report: Imported, link: bool, verify: bool):
-        self.root, self.report, self.link, self.verify = root, report, link, verify
+        self.root, self.report = root, report
         self.incoming = root / INCOMING
         shutil.rmtree(self.incoming, ignore_errors=True)  # of an import that was interrupted
-        self.incoming.mkdir(parents=True)
-        self.number = 0
+        self.incoming.mkdir(parents=True, exist_ok=True)
         self.pool = ThreadPoolExecutor(8)
         self.coming: list[tuple[list[tuple[Path, Path]], ImportedPicture]] = []
         """Pictures that wait aside: (file, where it goes), captions and masks first, and the line of the record."""
+        self.unflushed: list[Path] = []
+        """The files of those that the disk has not been asked to hold."""
         self.new: set[Path] = set()
         self.names: dict[str, TakenNames] = {}
         self.there: dict[str, dict[str, list[Path]]] = {}
@@ -107,6 +125,7 @@ class Placing:
         self.loose: str | None = None
         """The concept of pictures in no `N_name` folder; None where they go into the dataset's folder itself."""
         self.known = KnownPictures(root)
+        self.bringer = Bringer(self.incoming, self.known.has, link=link, verify=verify)
         self.originals: dict[str, list[str]] = defaultdict(list)
         for recipe in recipes(root):
             original = PurePosixPath(recipe.original.path)
@@ -129,57 +148,24 @@ class Placing:
         if named or folders:
             self.loose = safe_folder(self.root.resolve().name)
 
-    def take_in(self, found: FoundPicture) -> None:
-        """Bring one picture in, or say why not."""
-        try:
-            file, content = self._read(found)
-        except DatasetError as error:
+    def take_in(self, found: FoundPicture, brought: Brought) -> None:
+        """Let one picture in that was brought aside, or say why not."""
+        if brought.problem:
             rest = "Its caption is left out with it." if found.captions else ""
-            self.report.left_out.append(left_out("unreadable", found.source, str(error), rest, about="picture"))
+            self.report.left_out.append(left_out("unreadable", found.source, brought.problem, rest, about="picture"))
             return
-        place = self.known.place_of(content, found.concept)
+        place = self.known.place_of(brought.content, found.concept)
         if place is None:
-            self._put(found, file, content)
+            self._put(found, brought)
             return
-        if file != found.path:
-            file.unlink()
-        self._leave_known(found, place)
-
-    # Reading
-
-    def _read(self, found: FoundPicture) -> tuple[Path, str]:
-        """A file with the picture's bytes and their hash; for a picture from an archive, a file aside."""
-        if found.path is not None:
-            self._check(found.path, found)
-            return found.path, content_hash(found.path)
-        aside = self._aside(found.suffix)
-        digest = hashlib.sha256()
-        with found.open() as stream, aside.open("wb") as out:
-            while data := stream.read(2**20):
-                digest.update(data)
-                out.write(data)
-        self._check(aside, found)
-        return aside, digest.hexdigest()
-
-    def _aside(self, suffix: str) -> Path:
-        """A name for a file on its way in."""
-        self.number += 1
-        return self.incoming / f"{self.number}{suffix}"
-
-    def _check(self, path: Path, found: FoundPicture) -> None:
-        try:
-            if self.verify:
-                read_picture(path)
-            else:
-                picture_size(path)
-        except DatasetError as error:
-            if path != found.path:
-                path.unlink(missing_ok=True)
-            raise DatasetError(str(error).replace(str(path), found.source, 1)) from error
+        self._leave_known(found, brought, place)
+        if brought.picture is not None:
+            brought.picture.unlink()
 
     # Writing
 
-    def _put(self, found: FoundPicture, file: Path, content: str) -> None:
+    def _put(self, found: FoundPicture, brought: Brought) -> None:
+        assert brought.picture is not None  # only what the dataset has is not copied
         folder, names, there = self._folder_for(found)
         before, parts = PurePosixPath(found.name).stem, PurePosixPath(found.name).parts
         safe = safe_stem(before)
@@ -190,14 +176,17 @@ class Placing:
         files = []
         for suffix, data in found.captions.items():
             if not (caption := folder / f"{stem}{suffix}").exists():
-                aside = self._aside(suffix)
+                aside = self.bringer.name(suffix)
                 aside.write_bytes(data)
                 files.append((aside, caption))
-        files += self._mask_files(found, goal)
-        files.append((self._copy(file, found), goal))
+        files += self._mask_files(found, brought, goal)
+        files.append((brought.picture, goal))
+        if brought.not_linked and not any("could not be linked" in note for note in self.report.notes):
+            self.report.notes.append(f"{found.path} could not be linked and was copied, as may be others: links work within one disk.")
         place = goal.relative_to(self.root).as_posix()
-        self.coming.append((files, ImportedPicture(content, place, found.source, found.concept, 0, 0)))
-        self.known.remember(content, place, (found.concept,))
+        self.coming.append((files, ImportedPicture(brought.content, place, found.source, found.concept, 0, 0)))
+        self.unflushed += [aside for aside, _ in files if not (brought.flushed and aside in brought.files)]
+        self.known.remember(brought.content, place, (found.concept,))
         self.new.add(goal)
         renamed = "" if stem == before else ("its name is made safe" if stem == safe else "another picture has its name")
         if not stem.isascii():
@@ -206,35 +195,27 @@ class Placing:
         if len(self.coming) >= BATCH:
             self._arrive()
 
-    def _mask_files(self, found: FoundPicture, goal: Path) -> list[tuple[Path, Path]]:
-        """The picture's mask as a PNG aside, and where it goes; nothing where it has none, or one is there."""
+    def _mask_files(self, found: FoundPicture, brought: Brought, goal: Path) -> list[tuple[Path, Path]]:
+        """The picture's mask aside, and where it goes; nothing where it has none, or one is there."""
         if found.mask is None or (beside := mask_beside(goal)).exists():
+            if brought.mask is not None:
+                brought.mask.unlink()
             return []
-        aside = self._aside(PurePosixPath(found.mask.name).suffix.lower())
-        try:
-            with found.mask.open() as stream, aside.open("wb") as out:
-                shutil.copyfileobj(stream, out)
-            picture_size(aside)
-            if aside.suffix != ".png":
-                grey = read_picture(aside, background=(0, 0, 0)).convert("L")
-                aside.unlink()
-                aside = self._aside(".png")
-                grey.save(aside)
-        except (DatasetError, OSError) as error:
-            aside.unlink(missing_ok=True)
-            message = f"The mask of {found.source} cannot be read, so all of the picture counts: {error}"
+        mask, problem = (brought.mask, brought.mask_problem) if brought.picture is not None else self.bringer.mask_of(found)
+        if mask is None:
+            message = f"The mask of {found.source} cannot be read, so all of the picture counts: {problem}"
             self.report.left_out.append(left_out("mask", found.source, message, about="picture"))
             return []
         self.report.masks_added.append(beside)
-        return [(aside, beside)]
+        return [(mask, beside)]
 
     def _arrive(self) -> None:
         """Let those that wait aside into the dataset, each at one stroke and its captions before it; then the record.
 
         The disk is asked to hold them all at once, which is many times faster than one after the other.
         """
-        asides = [aside for files, _ in self.coming for aside, _ in files]
-        list(self.pool.map(_flush, asides))
+        list(self.pool.map(flush, self.unflushed))
+        self.unflushed.clear()
         for files, line in self.coming:
             for aside, goal in files:
                 os.replace(aside, goal)
@@ -243,21 +224,6 @@ class Placing:
             self.record.write(line.to_line())
         self.record.flush()
         self.coming.clear()
-
-    def _copy(self, file: Path, found: FoundPicture) -> Path:
-        """The picture aside: the file itself where it is there already, else a copy or a link."""
-        if found.path is None:
-            return file
-        aside = self._aside(found.suffix)
-        if self.link:
-            try:
-                os.link(file.resolve(), aside)
-                return aside
-            except OSError:
-                if not any("could not be linked" in note for note in self.report.notes):
-                    self.report.notes.append(f"{file} could not be linked and was copied, as may be others: links work within one disk.")
-        shutil.copyfile(file, aside)
-        return aside
 
     def _folder_for(self, found: FoundPicture) -> tuple[Path, TakenNames, dict[str, list[Path]]]:
         """The folder that the picture goes into, the names taken there, and the files that were there before; each folder is listed once."""
@@ -279,7 +245,7 @@ class Placing:
 
     # Leaving out
 
-    def _leave_known(self, found: FoundPicture, place: str) -> None:
+    def _leave_known(self, found: FoundPicture, brought: Brought, place: str) -> None:
         """A picture that the dataset has: its caption and mask come in where there is none."""
         path = self.root / place
         if path in self.new:
@@ -287,12 +253,12 @@ class Placing:
         captions = {file.suffix: file.read_bytes() for file in reversed(sidecars(path))} if path.is_file() else {}
         if found.captions and not captions and path.is_file():
             for suffix, data in found.captions.items():
-                (aside := self._aside(suffix)).write_bytes(data)
-                _flush(aside)
+                (aside := self.bringer.name(suffix)).write_bytes(data)
+                flush(aside)
                 os.replace(aside, path.with_name(path.stem + suffix))
                 self.report.captions_added.append(path.with_name(path.stem + suffix))
-        for aside, beside in self._mask_files(found, path) if path.is_file() else ():
-            _flush(aside)
+        for aside, beside in self._mask_files(found, brought, path) if path.is_file() else ():
+            flush(aside)
             os.replace(aside, beside)
         differs = path.is_file() and captions and any(captions.get(suffix) != data for suffix, data in found.captions.items())
         rest = f"; its caption there is kept, and its caption here ({', '.join(found.captions)}) is left out" if differs else ""
@@ -319,17 +285,6 @@ def _concept_folder(base: Path, concept: str, repeats: int) -> Path:
         if path.is_dir() and (named := concept_in(path.name)) and named.name == concept:
             return path
     return base / f"{min(999, max(1, repeats))}_{concept}"
-
-
-def _flush(file: Path) -> None:
-    """Let the disk have a file before it gets its name; one that is linked, it has."""
-    if file.stat().st_nlink > 1:
-        return
-    handle = os.open(file, os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _files_by_stem(folder: Path) -> dict[str, list[Path]]:

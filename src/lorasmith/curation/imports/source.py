@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -23,15 +24,15 @@ class SourceFile:
     name: str
     """Its path in the source, with `/`."""
     open: Callable[[], IO[bytes]]
+    """Can be pickled, and opens the file in another process, too."""
     path: Path | None = None
     """Where it is on the disk, unless it is in an archive."""
+    sequential: bool = False
+    """Whether its bytes come only after those of the files before it."""
 
     @classmethod
     def at(cls, path: Path, name: str) -> SourceFile:
-        def opened() -> IO[bytes]:
-            return open(path, "rb")
-
-        return cls(name, opened, path)
+        return cls(name, partial(_opened, path), path)
 
 
 @dataclass
@@ -54,6 +55,12 @@ class FoundPicture:
     """Suffix -> bytes."""
     mask: SourceFile | None = None
     """What of it counts in the loss."""
+    sequential: bool = False
+    """Whether its bytes come only after those of the files before it."""
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return path.open("rb")
 
 
 def label(root: str, name: str) -> str:

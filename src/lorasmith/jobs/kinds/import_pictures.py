@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field
 
-from lorasmith.jobs.kind import Arguments, Kind
-from lorasmith.jobs.kinds.options import CACHE, cache_of_pictures, make_tiles
+from lorasmith.jobs.kind import Kind
+from lorasmith.jobs.kinds.options import CACHE, OverRay, cache_of_pictures, make_tiles
 from lorasmith.jobs.work import StoppedEarly, Work
+from lorasmith.stores import url_of
 
 MOST_REASONS = 100
 """Reasons in the outcome, for a page to show; all of them are in the journal."""
 
 
-class ImportArguments(Arguments):
+class ImportArguments(OverRay):
     """What `lorasmith import` is given."""
 
     reads: ClassVar[tuple[str, ...]] = ("sources",)
 
-    sources: list[Path] = Field(min_length=1, description="Pictures, folders, ZIP or TAR archives, other trainers' files.")
+    sources: list[Path] = Field(
+        min_length=1, description="Pictures, folders, ZIP or TAR archives, other trainers' files; here or by their URLs in a store."
+    )
     into: Path = Field(description="The dataset's folder; made if need be.")
     concept: str | None = Field(None, description="What pictures in no N_name folder show: they go into N_CONCEPT.")
     repeats: int = Field(1, ge=1, le=999, description="The N of the concept.")
@@ -28,14 +32,19 @@ class ImportArguments(Arguments):
     check: bool = Field(False, description="Decode every picture whole, so that hidden damage shows (slower).")
     cache: Path = CACHE
 
+    def read_paths(self) -> Iterator[tuple[str, Path]]:
+        """The sources, but for those in a store."""
+        yield from ((name, path) for name, path in super().read_paths() if url_of(path) is None)
+
 
 def run(arguments: ImportArguments, work: Work) -> dict[str, Any]:
     """Import, and make what a page shows of the pictures; what was left out is told with the reason."""
-    from lorasmith.curation.imports.imports import import_pictures
+    from lorasmith.jobs.importing import import_pictures
 
     report = import_pictures(
         arguments.sources, arguments.into, concept=arguments.concept, repeats=arguments.repeats, link=arguments.link, verify=arguments.check,
         progress=work.progress("importing", "picture"), cancelled=work.cancelled, cache=cache_of_pictures(arguments.cache),
+        ray=arguments.ray,
     )  # fmt: skip
     for finding in report.left_out:
         work.say(str(finding))
