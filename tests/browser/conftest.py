@@ -15,6 +15,8 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from lorasmith.jobs.lock import take_lock
+from lorasmith.jobs.workspace import Workspace
 from tests.browser.chromium import MISSING, chromium, flags
 from tests.browser.windows import new_project, window
 from tests.running_studio import PATIENCE, RunningStudio, running_studio
@@ -61,6 +63,19 @@ def own_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runn
     monkeypatch.setenv("LORASMITH_LIBRARY", str(tmp_path / "library"))
     with running_studio(tmp_path / "workspace") as running:
         yield running
+
+
+@pytest.fixture
+def idle(studio: RunningStudio) -> Iterator[None]:
+    """Nobody begins what waits."""
+    place = Workspace.at(studio.workspace)
+    place.state.mkdir(exist_ok=True)
+    lock = take_lock(place.supervisor_lock)
+    assert lock is not None
+    yield
+    for job in studio.client.get("jobs", state=["queued", "paused"]):
+        studio.client.post(f"jobs/{job['id']}:cancel")
+    lock.release()
 
 
 @pytest.fixture

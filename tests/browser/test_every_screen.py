@@ -78,6 +78,19 @@ def test_a_screen_is_where_its_address_says_also_after_a_reload_and_axe_finds_no
     forget(console, "first/proof/")  # pictures that this proof has not
 
 
+@pytest.mark.parametrize("screen", ["runs/{project}~first?part=samples", "runs/{project}~first/proof"])
+def test_pictures_in_rows_and_columns_scroll_in_themselves_on_a_narrow_window(
+    page: Page, studio: RunningStudio, furnished: dict[str, str], screen: str, console: list[str]
+):
+    studio.client.put("preferences", {"sample_side": 384, "proof_side": 384})
+    page.set_viewport_size({"width": 400, "height": 700})
+    page.goto(studio.client.address + screen.format(**furnished))
+    expect(page.get_by_role("table").first).to_be_visible()
+    assert page.get_by_role("table").first.evaluate("table => table.clientWidth > innerWidth"), "nothing would have to scroll"
+    assert page.get_by_role("main").evaluate("main => main.scrollWidth <= main.clientWidth")
+    forget(console, "first/proof/")
+
+
 @pytest.mark.parametrize("key", OVER_A_SCREEN)
 def test_axe_finds_nothing_grave_in_what_opens_over_a_screen(page: Page, key: str):
     page.keyboard.press(key)

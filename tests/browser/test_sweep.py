@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from lorasmith.demo.weights import BASE
-from lorasmith.jobs.lock import take_lock
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.sweep.outcome import NOTHING_LEARNT
 from lorasmith.jobs.sweep.sweep_folder import SweepFolder, read_sweep_folder
-from lorasmith.jobs.workspace import Workspace
 from tests.browser.accessibility import grave_findings
 from tests.browser.windows import forget, new_project
 from tests.jobs.sweep.made_up_runner import made_up_sweep
@@ -23,19 +20,6 @@ from tests.running_studio import RunningStudio
 
 SWEPT = 900_000
 """Milliseconds that two tiny trainings with their proofs may take on a busy machine."""
-
-
-@pytest.fixture
-def idle(studio: RunningStudio) -> Iterator[None]:
-    """Nobody begins what waits."""
-    place = Workspace.at(studio.workspace)
-    place.state.mkdir(exist_ok=True)
-    lock = take_lock(place.supervisor_lock)
-    assert lock is not None
-    yield
-    for job in studio.client.get("jobs", state=["queued", "paused"]):
-        studio.client.post(f"jobs/{job['id']}:cancel")
-    lock.release()
 
 
 @pytest.fixture
@@ -76,6 +60,10 @@ def test_a_sweep_is_one_row_of_runs_and_what_it_recommends_is_kept_proven_and_tr
     expect(rows.nth(1)).to_contain_text(re.compile("recommended.*0.0001.*Judged.*30 of 30.*0.87 ± 0.0"))
     expect(rows.nth(3)).to_contain_text("Ruled out after epoch 1: held-out pictures are worse than in trial 1")
     expect(page.get_by_role("table", name="What each setting did").get_by_role("row").nth(1)).to_contain_text("worse")
+    expect(page.get_by_role("columnheader", name="Held out")).to_be_visible()
+    page.set_viewport_size({"width": 820, "height": 1100})
+    expect(page.get_by_role("columnheader", name="Verdict")).to_have_count(0)
+    expect(rows.filter(has_text=re.compile("^Ruled out after epoch 1"))).to_be_visible()
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         assert grave_findings(page) == [], scheme
