@@ -33,7 +33,11 @@ test("a finding is said in Japanese by its code, with what was measured and what
 
 test("one of several pictures says how many they are", () => {
   const several = { ...finding, code: "audit.dark", about: "picture" as const, subjects: ["a.png", "b.png"], fix: null, evidence: null };
-  expect(findingWords(several)).toMatchObject({ message: "とても暗い画像です。(2件)", evidence: "", fix: "" });
+  expect(findingWords(several)).toMatchObject({
+    message: "とても暗い画像です。(2件)",
+    evidence: "",
+    fix: "画像編集ソフトで明るくするか、外してください。",
+  });
   expect(messageOf("audit.dark", "The picture is very dark.")).toBe("とても暗い画像です。");
 });
 

@@ -29,7 +29,7 @@ export function findingWords(finding: Finding): FindingWords {
     message: withSubjects(String(own("message")), finding),
     evidence: measured(finding) ?? evidence,
     why: own("why") ?? "",
-    fix: fix ? withChanges(own("fix") ?? fix.words, finding) : "",
+    fix: fix || finding.subjects.length > 1 ? withChanges(own("fix") ?? fix?.words ?? "", finding) : "", // many together have theirs in the message
     original: [message, evidence, why, fix?.words].filter(Boolean).join(" "),
   };
 }
