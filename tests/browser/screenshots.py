@@ -24,6 +24,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from lorasmith.cli.studio import PASSWORD
+from lorasmith.library.keep import LORAS
 from tests.browser.chromium import chromium, flags
 from tests.running_studio import RunningStudio, running_studio
 
@@ -206,10 +207,7 @@ def _take_all(
     folder: Path,
 ) -> None:
     language, scheme, width = VIEWS[ending]
-    lora = max(
-        studio.client.get("library")["items"],
-        key=lambda item: item["facts"].get("step") or 0,
-    )
+    lora = next(item for item in studio.client.get("library")["items"] if LORAS in Path(item["file"]).parts)  # the one that was kept
     for name, screen in screens.items():
         with browser.new_context(
             locale=language, color_scheme=scheme, viewport={"width": width, "height": SIZES[width]}, reduced_motion="reduce"  # type: ignore[arg-type]
