@@ -1,0 +1,1 @@
+var e={screen:`_screen_1oux9_1`,verdict:`_verdict_1oux9_14`,sentence:`_sentence_1oux9_31`,controls:`_controls_1oux9_37`,advice:`_advice_1oux9_45`,copies:`_copies_1oux9_53`,copy:`_copy_1oux9_62`,scroll:`_scroll_1oux9_105`,table:`_table_1oux9_109`,mark:`_mark_1oux9_118`,proving:`_proving_1oux9_123`,meanings:`_meanings_1oux9_128`};export{e as t};

@@ -1,1 +1,0 @@
-var e={screen:`_screen_ftepz_1`,verdict:`_verdict_ftepz_14`,sentence:`_sentence_ftepz_31`,controls:`_controls_ftepz_37`,advice:`_advice_ftepz_45`,copies:`_copies_ftepz_53`,copy:`_copy_ftepz_62`,scroll:`_scroll_ftepz_105`,table:`_table_ftepz_109`,mark:`_mark_ftepz_118`,proving:`_proving_ftepz_123`,meanings:`_meanings_ftepz_128`};export{e as t};

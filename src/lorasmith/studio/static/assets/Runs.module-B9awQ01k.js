@@ -1,1 +1,0 @@
-var e={screen:`_screen_1la6j_1`,table:`_table_1la6j_10`,reason:`_reason_1la6j_18`,scroll:`_scroll_1la6j_40`,verdict:`_verdict_1la6j_44`,queue:`_queue_1la6j_48`,grip:`_grip_1la6j_71`,state:`_state_1la6j_78`,same:`_same_1la6j_112`,prompt:`_prompt_1la6j_123`,differences:`_differences_1la6j_130`};export{e as t};

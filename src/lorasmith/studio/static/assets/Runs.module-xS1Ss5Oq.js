@@ -1,0 +1,1 @@
+var e={screen:`_screen_bs7x4_1`,table:`_table_bs7x4_14`,reason:`_reason_bs7x4_22`,scroll:`_scroll_bs7x4_44`,verdict:`_verdict_bs7x4_48`,queue:`_queue_bs7x4_52`,grip:`_grip_bs7x4_75`,state:`_state_bs7x4_82`,same:`_same_bs7x4_116`,prompt:`_prompt_bs7x4_127`,differences:`_differences_bs7x4_134`};export{e as t};

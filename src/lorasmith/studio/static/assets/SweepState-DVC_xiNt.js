@@ -1,1 +1,0 @@
-import{Fi as e,Oi as t}from"./shared-Da7rOFP_.js";import{t as n}from"./Runs.module-B9awQ01k.js";var r=t();function i({sweep:t}){let{t:i}=e(`sweeps`);return(0,r.jsx)(`span`,{className:n.state,"data-state":t.state===`stopping`?`stopped`:t.state,children:i(`state_${t.state}`)})}export{i as t};
