@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Page, expect
 
-from lorasmith.jobs.lock import take_lock
 from lorasmith.jobs.queue import Queue
-from lorasmith.jobs.workspace import Workspace
 from tests.running_studio import RunningStudio
-
-
-@pytest.fixture
-def idle(studio: RunningStudio) -> Iterator[None]:
-    """Nobody begins what waits."""
-    place = Workspace.at(studio.workspace)
-    place.state.mkdir(exist_ok=True)
-    lock = take_lock(place.supervisor_lock)
-    assert lock is not None
-    yield
-    for job in studio.client.get("jobs", state=["queued", "paused"]):
-        studio.client.post(f"jobs/{job['id']}:cancel")
-    lock.release()
 
 
 @pytest.mark.usefixtures("idle")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from lorasmith.errors import InputError
 from lorasmith.projects.projects import PROJECTS, Projects
@@ -16,14 +17,20 @@ from lorasmith.training.records.run_folder import RunFolder
 BETWEEN = "~"
 
 
+Folder = TypeVar("Folder")
+
+
 @dataclass(frozen=True)
-class FoundRun:
-    """A run's folder and how it is called."""
+class Found(Generic[Folder]):
+    """The folder of a run, or of a sweep, and how it is called."""
 
     id: str
     project: str
-    """"" of a run that belongs to none."""
-    folder: RunFolder
+    """"" of one that belongs to none."""
+    folder: Folder
+
+
+FoundRun = Found[RunFolder]
 
 
 def runs_of(projects: Projects) -> Iterator[FoundRun]:

@@ -7,23 +7,14 @@ projects/mimi/runs/rates    mimi~rates, and its trials the runs mimi~rates~trial
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from lorasmith.errors import InputError
 from lorasmith.jobs.sweep.sweep_folder import RECORD
 from lorasmith.projects.projects import PROJECTS, Projects
-from lorasmith.projects.runs import id_of
+from lorasmith.projects.runs import Found, id_of
 
-
-@dataclass(frozen=True)
-class FoundSweep:
-    """A sweep's folder and how it is called."""
-
-    id: str
-    project: str
-    """"" of a sweep that belongs to none."""
-    folder: Path
+FoundSweep = Found[Path]
 
 
 def sweeps_of(projects: Projects) -> Iterator[FoundSweep]:
