@@ -114,12 +114,18 @@ def test_import_goes_on_and_adds_nothing_twice(workspace):
     assert run("import", sources=["anna"], into="bert")["added"] == 0
 
 
-def test_an_import_takes_what_is_in_a_store(workspace, creatures, monkeypatch):
+STORED = {"import": lambda url: {"sources": [url, "anna"], "into": "bert"}, "audit": lambda url: {"dataset": url, "resolution": 64}}
+
+
+@pytest.mark.parametrize(("kind", "said"), [("import", ("added", 5)), ("audit", ("pictures", 5))])
+def test_an_import_or_audit_takes_what_is_in_a_store(workspace, creatures, monkeypatch, kind, said):
     monkeypatch.setenv("LORASMITH_CACHE", str(workspace / "copies"))
     place = Place.at(f"memory://bucket/{workspace.name}/pile")
     send_tree(creatures, place)
-    checked("import", {"sources": [place.url, "anna"], "into": "bert"}).check_can_begin(workspace)
-    assert run("import", sources=[place.url], into="bert")["added"] == 5
+    arguments = STORED[kind](place.url)
+    checked(kind, arguments).check_can_begin(workspace)
+    outcome = run(kind, **arguments)
+    assert outcome[said[0]] == said[1]
 
 
 def test_an_import_over_ray_where_ray_is_missing_is_refused(workspace, monkeypatch):

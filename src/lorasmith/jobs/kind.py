@@ -14,6 +14,7 @@ from lorasmith.errors import InputError
 from lorasmith.jobs.job import Needs
 from lorasmith.jobs.work import Work
 from lorasmith.models.files.hub import is_elsewhere
+from lorasmith.stores import url_of
 
 
 class Arguments(BaseModel):
@@ -23,12 +24,15 @@ class Arguments(BaseModel):
 
     reads: ClassVar[tuple[str, ...]] = ()
     """Arguments that name what has to be there: paths, and models, which may be ids of the hub."""
+    in_stores: ClassVar[tuple[str, ...]] = ()
+    """Those of them that may also be in a store, by their URLs."""
 
     def read_paths(self) -> Iterator[tuple[str, Path]]:
-        """The files and folders that have to be there, each with the name of its argument."""
+        """The files and folders that have to be there, each with the name of its argument; not what is in a store or on a hub."""
         for name in self.reads:
             for place in _places_in(getattr(self, name)):
-                if not (isinstance(place, str) and is_elsewhere(place)):
+                stored = name in self.in_stores and url_of(place) is not None
+                if not stored and not (isinstance(place, str) and is_elsewhere(place)):
                     yield name, looked_for(Path(os.path.expanduser(place)))
 
     def check_can_begin(self, workspace: Path) -> None:

@@ -11,14 +11,16 @@ from lorasmith.curation.audit.checks import CheckName
 from lorasmith.jobs.kind import Kind
 from lorasmith.jobs.kinds.options import CACHE, OverRay, cache_of_pictures, make_tiles
 from lorasmith.jobs.work import StoppedEarly, Work
+from lorasmith.stores import url_of
 
 
 class AuditArguments(OverRay):
     """What `lorasmith audit` is given."""
 
     reads: ClassVar[tuple[str, ...]] = ("dataset",)
+    in_stores: ClassVar[tuple[str, ...]] = ("dataset",)
 
-    dataset: Path = Field(description="Folder of pictures; folders in it are looked at, too.")
+    dataset: Path = Field(description="Folder of pictures, or its URL in a store; folders in it are looked at, too.")
     kind: Literal["character", "style", "concept"] | None = Field(None, description="What the LoRA is to be of: are there enough pictures?")
     resolution: int = Field(1024, ge=64, le=4096, description="Side of the training's square, in pixels: 512, 768, 1024.")
     words: bool = Field(False, description="Look for words on the pictures; a second or two each. Needs lorasmith[ocr].")
@@ -37,7 +39,8 @@ def run(arguments: AuditArguments, work: Work) -> dict[str, Any]:
     )  # fmt: skip
     if result.left_out:
         raise StoppedEarly
-    make_tiles(arguments.dataset, arguments.cache, work)
+    if url_of(arguments.dataset) is None:  # no page shows what is in a store
+        make_tiles(arguments.dataset, arguments.cache, work)
     return {"pictures": len(result.pictures), "score": result.score, "findings": dict(result.counts)}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,7 +10,6 @@ from pydantic import Field
 from lorasmith.jobs.kind import Kind
 from lorasmith.jobs.kinds.options import CACHE, OverRay, cache_of_pictures, make_tiles
 from lorasmith.jobs.work import StoppedEarly, Work
-from lorasmith.stores import url_of
 
 MOST_REASONS = 100
 """Reasons in the outcome, for a page to show; all of them are in the journal."""
@@ -21,6 +19,7 @@ class ImportArguments(OverRay):
     """What `lorasmith import` is given."""
 
     reads: ClassVar[tuple[str, ...]] = ("sources",)
+    in_stores: ClassVar[tuple[str, ...]] = ("sources",)
 
     sources: list[Path] = Field(
         min_length=1, description="Pictures, folders, ZIP or TAR archives, other trainers' files; here or by their URLs in a store."
@@ -31,10 +30,6 @@ class ImportArguments(OverRay):
     link: bool = Field(False, description="Hard links instead of copies, where the disk can.")
     check: bool = Field(False, description="Decode every picture whole, so that hidden damage shows (slower).")
     cache: Path = CACHE
-
-    def read_paths(self) -> Iterator[tuple[str, Path]]:
-        """The sources, but for those in a store."""
-        yield from ((name, path) for name, path in super().read_paths() if url_of(path) is None)
 
 
 def run(arguments: ImportArguments, work: Work) -> dict[str, Any]:
