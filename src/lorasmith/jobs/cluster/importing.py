@@ -22,6 +22,7 @@ from lorasmith.errors import RunError
 from lorasmith.jobs.cluster.known_hashes import KnownHashes
 from lorasmith.jobs.cluster.ray_map import map_on_ray
 from lorasmith.jobs.cluster.shared_folder import check_seen, marked, not_shared
+from lorasmith.pages.numbers import count
 from lorasmith.progress import Cancelled
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def _bring_on_ray(
             if cancelled():
                 return
     if brought < len(found):
-        raise RunError(f"The cluster said nothing of {len(found) - brought:,} of {len(found):,} pictures. The same command goes on.")
+        raise RunError(f"The cluster said nothing of {len(found) - brought:,} of {count(len(found), 'picture')}. The same command goes on.")
 
 
 def _brought_here(found: FoundPicture, here: Bringer, failed: NotBrought) -> Brought:
