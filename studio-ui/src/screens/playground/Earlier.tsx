@@ -6,7 +6,7 @@ import classes from "./Playground.module.css";
 const MOST = 24;
 
 /** Pictures that were generated before; a click brings one back with all that it was asked for. */
-export function Earlier({ jobs, onChoose }: { jobs: Job[]; onChoose: (job: Job) => void }) {
+export function Earlier({ jobs, onChoose, onGone }: { jobs: Job[]; onChoose: (job: Job) => void; onGone: (job: Job) => void }) {
   const { t } = useTranslation("playground");
   const made = jobs
     .filter((job) => job.kind === "sample" && job.state === "done" && String(job.arguments.out).startsWith(`${FOLDER}/`))
@@ -22,7 +22,7 @@ export function Earlier({ jobs, onChoose }: { jobs: Job[]; onChoose: (job: Job) 
           return (
             <li key={job.id}>
               <button type="button" title={prompt} aria-label={t("again_with", { prompt, seed })} onClick={() => onChoose(job)}>
-                <img src={`/files/jobs/${job.id}/pictures`} alt="" loading="lazy" />
+                <img src={`/files/jobs/${job.id}/pictures`} alt="" loading="lazy" onError={() => onGone(job)} />
               </button>
             </li>
           );

@@ -36,7 +36,8 @@ interface Shown {
 export function SideBySide({ picture, loras, waits, onAgain }: Props) {
   const { t } = useTranslation("playground");
   const client = useQueryClient();
-  const jobs = useGet("/api/jobs").data ?? [];
+  const [gone, setGone] = useState<readonly number[]>([]);
+  const jobs = (useGet("/api/jobs").data ?? []).filter((job) => !gone.includes(job.id));
   const [shown, show] = useDraft<Shown | null>("playground:shown", null);
   const [problem, setProblem] = useState<unknown>();
   const [sending, setSending] = useState(false);
@@ -65,6 +66,11 @@ export function SideBySide({ picture, loras, waits, onAgain }: Props) {
     }
   }
 
+  /** Somebody has removed the file that a job made: it counts as never made. */
+  function forget(job: Job) {
+    setGone((before) => [...before, job.id]);
+  }
+
   function showAgain(job: Job) {
     const asked = askedFor(job.arguments);
     const base = folderOf(drawing(asked.picture, []));
@@ -85,25 +91,26 @@ export function SideBySide({ picture, loras, waits, onAgain }: Props) {
       {problem !== undefined && <ErrorCard key={String(problem)} problem={problem} />}
       {shown ? (
         <div className={classes.pair}>
-          {shown.base && <Drawn title={t("base")} job={jobOf(jobs, shown.base)} />}
-          {shown.loras && <Drawn title={t("with_loras")} job={jobOf(jobs, shown.loras)} />}
+          {shown.base && <Drawn title={t("base")} job={jobOf(jobs, shown.base)} removed={gone.length > 0} onGone={forget} />}
+          {shown.loras && <Drawn title={t("with_loras")} job={jobOf(jobs, shown.loras)} removed={gone.length > 0} onGone={forget} />}
         </div>
       ) : (
         <EmptyState icon={<ImageIcon size={32} />}>{t("nothing_yet")}</EmptyState>
       )}
-      <Earlier jobs={jobs} onChoose={showAgain} />
+      <Earlier jobs={jobs} onChoose={showAgain} onGone={forget} />
     </>
   );
 }
 
-function Drawn({ title, job }: { title: string; job?: Job }) {
+function Drawn({ title, job, removed, onGone }: { title: string; job?: Job; removed: boolean; onGone: (job: Job) => void }) {
+  const { t } = useTranslation("playground");
   return (
     <figure className={classes.drawn}>
       <figcaption>{title}</figcaption>
       {job?.state === "done" ? (
-        <img src={`/files/jobs/${job.id}/pictures`} alt={title} />
+        <img src={`/files/jobs/${job.id}/pictures`} alt={title} onError={() => onGone(job)} />
       ) : (
-        <div className={classes.waiting}>{job && <JobProgress job={job} />}</div>
+        <div className={classes.waiting}>{job ? <JobProgress job={job} /> : removed && <p className="soft small">{t("removed")}</p>}</div>
       )}
     </figure>
   );
