@@ -18,7 +18,11 @@ from lorasmith.jobs.worker import run_job
     ("kind", "arguments", "sentence"),
     [
         ("audti", {}, "There is no kind of job called 'audti'; did you mean 'audit'?"),
-        ("audit", {"datset": "anna"}, "A job of the kind audit needs dataset: Folder of pictures; folders in it are looked at, too."),
+        (
+            "audit",
+            {"datset": "anna"},
+            "A job of the kind audit needs dataset: Folder of pictures, or its URL in a store; folders in it are looked at, too.",
+        ),
         (
             "audit",
             {"dataset": "anna", "resolutoin": 512},
