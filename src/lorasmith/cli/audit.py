@@ -21,7 +21,7 @@ bench = typer.Typer(help="Measure how well Lorasmith judges, on made sets.", no_
 
 
 def audit(
-    dataset: Annotated[Path, typer.Argument(help="Folder of pictures; folders in it are looked at, too.")],
+    dataset: Annotated[Path, typer.Argument(help="Folder of pictures, or its URL in a store; folders in it are looked at, too.")],
     kind: Annotated[
         Literal["character", "style", "concept"] | None, typer.Option(help="What the LoRA is to be of: are there enough pictures?")
     ] = None,

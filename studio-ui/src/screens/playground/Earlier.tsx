@@ -11,6 +11,7 @@ export function Earlier({ jobs, onChoose, onGone }: { jobs: Job[]; onChoose: (jo
   const made = jobs
     .filter((job) => job.kind === "sample" && job.state === "done" && String(job.arguments.out).startsWith(`${FOLDER}/`))
     .sort((one, other) => other.id - one.id)
+    .filter((job, at, all) => all.findIndex(({ arguments: { out } }) => out === job.arguments.out) === at) // generated again: once
     .slice(0, MOST);
   if (made.length === 0) return null;
   return (
