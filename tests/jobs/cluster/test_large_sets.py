@@ -42,32 +42,50 @@ def files_in(folder: Path) -> dict[str, bytes]:
     }
 
 
-def noted(folder: Path, item: int) -> int:
-    """Writes down who works on an item, and takes a moment."""
+PATIENCE = 300
+"""Seconds in which a worker of a busy machine has begun."""
+
+
+def workers_in(folder: Path) -> set[str]:
+    """Who has worked on something."""
+    return {path.name.split("-")[1] for path in folder.iterdir()}
+
+
+def noted(folder: Path, together: int, item: int) -> int:
+    """Writes down who works on an item, and takes a moment; nobody goes on before so many have begun."""
     (folder / f"{item}-{os.getpid()}").touch()
+    latest = time.monotonic() + PATIENCE
+    while len(workers_in(folder)) < together and time.monotonic() < latest:
+        time.sleep(0.1)
     time.sleep(0.3)
     if item == 1000:
         raise RunError("Picture 1000 cannot be used: leave it out.")
     return 2 * item
 
 
-def noting(folder: Path):
-    return partial(noted, folder)
+def noting(folder: Path, together: int = 1):
+    return partial(noted, folder, together)
 
 
 def test_work_goes_on_where_a_node_dies_and_each_result_comes_once(cluster, tmp_path):
+    ended = threading.Event()
+
     def kill_one_that_works():
-        while len({path.name.split("-")[1] for path in tmp_path.iterdir()}) < 2:
-            time.sleep(0.1)
+        while len(workers_in(tmp_path)) < 2:
+            if ended.wait(0.1):
+                return
         cluster.kill(cluster.workers[-1])
 
     killer = threading.Thread(target=kill_one_that_works)
     killer.start()
-    results = list(map_on_ray(partial(noting, tmp_path), range(200), cluster.address))
-    killer.join()
+    try:
+        results = list(map_on_ray(partial(noting, tmp_path, 2), range(200), cluster.address))
+    finally:
+        ended.set()
+        killer.join()
     cluster.add()
     assert sorted(results) == [2 * item for item in range(200)]
-    assert len({path.name.split("-")[1] for path in tmp_path.iterdir()}) >= 2
+    assert len(workers_in(tmp_path)) >= 2
 
 
 def test_what_a_worker_says_is_wrong_is_said_here(cluster, tmp_path):
