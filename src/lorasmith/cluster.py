@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -60,10 +61,17 @@ def joined(address: str) -> Iterator[Any]:
         return
     _check_answers(address)
     _join(ray, address)
+    _take_back_sigterm()
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _take_back_sigterm() -> None:
+    """Ray puts a handler of its own before this program's, which ends the program three seconds after SIGTERM, whatever it still saves."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
 
 
 def _join(ray: Any, address: str) -> None:

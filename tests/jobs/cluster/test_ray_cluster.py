@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import psutil
@@ -56,3 +58,23 @@ def begun(folder, count):
             return [line.split() for line in lines]
         time.sleep(0.05)
     raise AssertionError(f"{lines} are not {count}")
+
+
+TERMINATED = """
+import os, signal, sys, time
+from lorasmith.cluster import joined
+said = []
+signal.signal(signal.SIGTERM, lambda number, frame: said.append(number))
+with joined(sys.argv[1]):
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(4)
+sys.exit(0 if said else "not told")
+"""
+"""Saves for longer than the three seconds after which Ray's own handler ends a program."""
+
+
+@pytest.mark.slow
+def test_a_program_that_belongs_to_a_cluster_has_the_time_it_needs_after_sigterm():
+    with ray_cluster(nodes=1) as cluster:
+        ended = subprocess.run([sys.executable, "-c", TERMINATED, cluster.address], capture_output=True, text=True, timeout=PATIENCE)
+    assert (ended.returncode, ended.stderr) == (0, "")
