@@ -74,7 +74,7 @@ class Job:
     dismissed: bool = False
     """Whether it has ended and a person wants to see no more of it."""
     begun_by: int | None = None
-    """The job that added it, as a sweep adds its trials; what is asked of that is asked of it, too."""
+    """The job that added it, as a sweep adds its trials. A request to pause, stop or cancel that job reaches this one, too."""
 
     def __str__(self) -> str:
         return f"Job {self.id} ({self.kind})"

@@ -39,7 +39,7 @@ export function messageOf(code: string, english: string): string {
   return words(...code.split("."), "message") ?? english;
 }
 
-/** The same functions, for a component that is drawn anew when the language changes. */
+/** The same functions as a hook: the component renders again when the language changes. */
 export function useFindingWords() {
   useTranslation();
   return { findingWords, messageOf };

@@ -30,7 +30,7 @@ export function meant(label: string, english: string): string {
   return worded(["meaning", label], {}) ?? english;
 }
 
-/** The same functions, for a component that is drawn anew when the language changes. */
+/** The same functions as a hook: the component renders again when the language changes. */
 export function useTold() {
   useTranslation();
   return { told, calledSo, labelled, meant };

@@ -52,7 +52,7 @@ def workers_in(folder: Path) -> set[str]:
 
 
 def noted(folder: Path, together: int, item: int) -> int:
-    """Writes down who works on an item, and takes a moment; nobody goes on before so many have begun."""
+    """Writes down who works on an item, and takes a moment. It waits until `together` workers have begun."""
     (folder / f"{item}-{os.getpid()}").touch()
     latest = time.monotonic() + PATIENCE
     while len(workers_in(folder)) < together and time.monotonic() < latest:

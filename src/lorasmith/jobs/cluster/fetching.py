@@ -18,7 +18,7 @@ ADVICE = "Set LORASMITH_CACHE to a folder on storage that all nodes see under th
 
 
 def fetch_on_ray(address: str) -> FetchElsewhere:
-    """What fetches files on the nodes of a cluster, for `here`. It raises InputError where there is no such cluster, RunError where a node fails."""
+    """A function for `here` that fetches files on the nodes of a cluster. It raises InputError if there is no such cluster, and RunError if a node fails."""
     return partial(_fetch_on_ray, address)
 
 

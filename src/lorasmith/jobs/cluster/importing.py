@@ -45,7 +45,7 @@ Result = tuple[int, Brought | NotBrought]
 def bring_on_ray(address: str, sources: Sequence[Path]) -> Elsewhere:
     """What brings the pictures of `sources` aside on the nodes of a cluster, for `import_pictures`.
 
-    It raises InputError where there is no such cluster, or a node does not see a picture; RunError where a node does not see sources or dataset.
+    It raises InputError if there is no such cluster or a node does not see a picture, and RunError if a node does not see the sources or the dataset.
     """
     return partial(_bring_on_ray, address, sources)
 

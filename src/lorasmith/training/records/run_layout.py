@@ -24,5 +24,5 @@ def sample_name(epoch: int, step: int, number: int) -> str:
 
 
 def first_sample(run: Path, step: int) -> Path | None:
-    """The picture that a run generated of its first prompt after so many steps; None where it has none."""
+    """The picture that a run generated from its first prompt after `step` steps; None if there is none."""
     return max((run / SAMPLES).glob(f"epoch*-step{step:08d}-00.png"), default=None)

@@ -7,7 +7,7 @@ import { Letters } from "./Letters";
 export interface Look {
   /** Its picture's address; undefined where there is none to show. */
   picture?: string;
-  /** Of which name the first letters are shown where there is no picture; without it, nothing is. */
+  /** The name whose first letters are shown when there is no picture. Without a name nothing is shown. */
   letters?: string;
   /** Its name for those who do not see it. */
   name: string;
