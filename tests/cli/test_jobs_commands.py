@@ -159,8 +159,15 @@ def test_a_training_in_the_queue_is_not_profiled_in_silence(queue):
     assert "Leave --profile or --queue out" in str(result.exception)
 
 
-@pytest.mark.parametrize("more", [["--queue"], ["--profile", "3"]])
-def test_a_training_over_ray_is_neither_queued_nor_profiled_in_silence(queue, more):
-    result = CliRunner().invoke(app, ["train", "any.toml", "--ray", "auto", *more])
-    assert f"Leave {more[0]} or --ray out" in str(result.exception)
+def test_a_training_over_ray_is_not_profiled_in_silence(queue):
+    result = CliRunner().invoke(app, ["train", "any.toml", "--ray", "auto", "--profile", "3"])
+    assert "Leave --profile or --ray out" in str(result.exception)
     assert queue.jobs() == []
+
+
+def test_a_training_over_ray_waits_in_the_queue(queue, tmp_path, settings_for):
+    pytest.importorskip("ray", reason="the extra for several machines is not installed")
+    file = tmp_path / "toy.toml"
+    file.write_text(settings_toml(settings_for()), encoding="utf-8")
+    job = json.loads(run("train", file, "--queue", "--ray", "10.0.0.1:6379", "--json"))["job"]
+    assert (job["kind"], job["arguments"]["ray"]) == ("train", "10.0.0.1:6379")

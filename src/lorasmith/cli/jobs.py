@@ -81,15 +81,15 @@ def add(
         _say_added(queue, job, as_json)
 
 
-def queue_training(settings_file: Path, out: Path | None, as_json: bool) -> None:
-    """Queue a training in the current folder, with the settings as they are in the file now."""
+def queue_training(settings_file: Path, out: Path | None, as_json: bool, ray: str | None = None) -> None:
+    """Queue a training in the current folder, with the settings as they are in the file now; with `ray`, over that cluster."""
     from lorasmith.jobs.enqueue import enqueue
     from lorasmith.training.planning.check import check
     from lorasmith.training.settings.toml import load_settings
 
     settings = load_settings(settings_file)
     check(settings)
-    arguments = {"settings": settings.model_dump(mode="json", exclude_unset=True), "out": None if out is None else str(out)}
+    arguments = {"settings": settings.model_dump(mode="json", exclude_unset=True), "out": None if out is None else str(out), "ray": ray}
     with Queue(Path()) as queue:
         _say_added(queue, enqueue(queue, "train", arguments), as_json, settings_file=settings_file)
 

@@ -144,11 +144,10 @@ def train(
 
     lorasmith train zorvex.toml --ray auto
     """
-    if ray is not None and (queue or profile is not None):
+    if ray is not None and profile is not None:
         raise SettingsError(
-            f"{'The queue' if queue else '--profile'} is for processes of this machine alone. Leave --{'queue' if queue else 'profile'} or --ray out.",
-            code="settings.contradiction",
-        )  # fmt: skip
+            "--profile is for processes of this machine alone. Leave --profile or --ray out.", code="settings.contradiction"
+        )
     if queue:
         from lorasmith.cli.jobs import queue_training
 
@@ -156,7 +155,7 @@ def train(
             raise SettingsError(
                 "A training in the queue is not profiled. Leave --profile or --queue out.", code="settings.profile_in_queue"
             )
-        queue_training(settings_file, out, as_json)
+        queue_training(settings_file, out, as_json, ray)
         return
     result = _train(settings_file, out, profile, ray=ray)
     _say_what_came_of_it(result, {"settings_file": settings_file} if as_json else None)
