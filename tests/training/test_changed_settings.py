@@ -5,12 +5,15 @@ import shutil
 
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 
 from lorasmith.adapters.files.lora_file import load_tensors
 from lorasmith.errors import SettingsError
 from lorasmith.training import events
 from lorasmith.training.commands import Commands
+from lorasmith.training.learner.continuation import KEPT_AS, forget_parent
+from lorasmith.training.learner.saved_states import newest_step
 from lorasmith.training.records.run_folder import RunFolder
 from lorasmith.training.run import resume, train
 from lorasmith.training.settings.changes import (
@@ -148,6 +151,70 @@ def test_a_longer_run_at_a_constant_rate_is_the_same_as_one_that_was_as_long_fro
     assert all(torch.equal(tensor, b.tensors[key]) for key, tensor in a.tensors.items())
     said = ({key: text for key, text in file.metadata.items() if key not in ("lorasmith_inputs", "sshs_legacy_hash")} for file in (a, b))
     assert next(said) == next(said), "what is recorded of the inputs says that its settings were changed"
+
+
+@pytest.fixture(scope="module")
+def before_a_step(settings_with_cache, creatures, tmp_path_factory):
+    """The LoRAs `a` and `b`, a folder of a held-out picture, and a run from `a`, stopped while its base was validated; never changed."""
+    folder, commands = tmp_path_factory.mktemp("before-a-step"), Commands()
+    once = {"epochs": None, "max_train_steps": 1, "batch_size": 2}
+    for name in ("a", "b"):
+        train(settings_with_cache(folder / "cache", name=name, training={**once, "seed": ord(name)}), folder / name)
+    (folder / "unseen").mkdir()
+    Image.open(creatures / "0.png").transpose(Image.Transpose.ROTATE_180).save(folder / "unseen" / "0.png")
+    settings = settings_with_cache(
+        folder / "cache", training=once, network={"rank": 2, "weights": lora_of(folder, "a")}, checkpoints={"save_every_n_epochs": 0},
+        validation={"path": str(folder / "unseen"), "timesteps": [100]},
+    )  # fmt: skip
+    result = train(settings, folder / "run", [lambda e: commands.stop() if isinstance(e, events.ValidationDone) else None], commands)
+    assert (result.finished, result.step, result.file) == (False, 0, None)
+    return folder
+
+
+@pytest.fixture
+def before_its_first_step(before_a_step, tmp_path):
+    """The run that was stopped before its first step, the test's own."""
+    return RunFolder(shutil.copytree(before_a_step / "run", tmp_path / "run"))
+
+
+def lora_of(folder, name):
+    return str(folder / name / "checkpoints" / f"{name}.safetensors")
+
+
+def test_a_run_that_was_stopped_before_its_first_step_starts_again_with_any_settings(before_its_first_step, before_a_step, tmp_path):
+    changes = {
+        "training.seed": 3,
+        "network.weights": lora_of(before_a_step, "b"),
+        "captions.trigger": "quon",
+        "validation.timesteps": [900],
+    }
+    assert newest_step(before_its_first_step.state) == 0
+    settings, again, whole = with_changes(before_its_first_step.read_settings(), changes), [], []
+    resume(before_its_first_step.root, [again.append], changes=changes)
+    train(settings, tmp_path / "whole", [whole.append])
+    assert last_lora(before_its_first_step).read_bytes() == last_lora(RunFolder(tmp_path / "whole")).read_bytes()
+    validated = [[event for event in seen if isinstance(event, events.ValidationDone)] for seen in (again, whole)]
+    assert validated[0] == validated[1]
+    assert [stretch["settings"]["training"]["seed"] for stretch in stretches(before_its_first_step)] == [3]
+
+
+def test_it_starts_again_with_another_network(before_its_first_step):
+    assert resume(before_its_first_step.root, changes={"network.rank": 3, "network.weights": None}).finished
+    assert load_tensors(last_lora(before_its_first_step)).metadata["ss_network_dim"] == "3"
+
+
+def test_a_run_that_starts_again_keeps_the_copy_of_its_parent_only_where_that_is_gone(settings_for, tmp_path):
+    gone, there, kept = str(tmp_path / "gone"), tmp_path / "there", tmp_path / KEPT_AS
+    there.touch()
+    of = {path: settings_for(network={"rank": 2, "weights": path}) for path in (gone, str(there), None)}
+    for before, now, stays in ((gone, gone, True), (str(there), str(there), False), (str(there), gone, False), (gone, None, False)):
+        kept.touch()
+        forget_parent(tmp_path, of[before], of[now])
+        assert kept.exists() == stays
+
+
+def last_lora(folder):
+    return folder.checkpoints / "toy.safetensors"
 
 
 def test_a_run_without_recorded_settings_continues_and_records_them(stopped):

@@ -38,7 +38,7 @@ from lorasmith.training.distributed.process_group import ProcessGroup
 from lorasmith.training.distributed.workers import several_processes
 from lorasmith.training.events import Emitter, Listener
 from lorasmith.training.forecast.memory_fit import fit_to_memory
-from lorasmith.training.learner.continuation import check_weights, open_parent
+from lorasmith.training.learner.continuation import check_weights, forget_parent, open_parent
 from lorasmith.training.learner.learner import Learner, make_learner
 from lorasmith.training.learner.saved_states import newest_step
 from lorasmith.training.learner.state import TrainState, load_newest_state
@@ -148,9 +148,10 @@ def resume(
 
 def check_continues(checked: CheckedRun, folder: RunFolder) -> None:
     """Raises SettingsError where the run cannot go on with these settings; one without a saved state starts again, with any."""
-    step = newest_step(folder.state)
-    before = settings_before(folder.manifest) if step else None
-    if before is not None and check_changes(before, checked.settings, str(folder.root)) and checked.plan.steps < step:
+    step, before = newest_step(folder.state), settings_before(folder.manifest)
+    if not step:
+        forget_parent(folder.root, before, checked.settings)
+    elif before is not None and check_changes(before, checked.settings, str(folder.root)) and checked.plan.steps < step:
         raise SettingsError(
             f"The run {folder.root} has done {count(step, 'step')}, and its settings would end it after {checked.plan.steps}. Make it longer, or use one "
             f"of the LoRAs in {folder.checkpoints}.",
@@ -205,8 +206,7 @@ def lead(
         state = last_state(folder, emit)
         return phases(checked, folder, state, emit, commands, process_group, is_new, started)
     except StopRequested:
-        emit(events.Stopped(state.step, f"Stopped before step {state.step + 1}. Continue with: lorasmith resume {folder.root}"))
-        return RunResult(folder.root, False, state.step, None)
+        return stopped_before_a_step(folder, state, emit)
     except (WriteFailed, torch.OutOfMemoryError) as error:
         if isinstance(error, WriteFailed):
             failed = could_not_write(error, folder.root)
@@ -373,7 +373,7 @@ def begin(run: Run, state: TrainState, is_new: bool) -> None:
         run.emit(events.Resumed(state.step))
         keep_final(run, state)
     learner.process_group.barrier()
-    if validator is not None:
+    if validator is not None and state.saved:
         validator.restore(event for _, event in read_history(run.folder.events))
     if not state.saved:
         generate_samples(run, epoch=0, step=0)
@@ -394,11 +394,17 @@ def finish(run: Run, state: TrainState) -> RunResult:
 
 
 def stop_early(run: Run, state: TrainState) -> RunResult:
-    """Save the state, and the LoRA of this moment."""
+    """Save the state, and the LoRA of this moment; before the first step there is nothing to save, and the run starts again."""
+    if not state.step:
+        return stopped_before_a_step(run.folder, state, run.emit)
     save_run_state(run, state)
-    file = None
-    if state.step:
-        file = save_checkpoint(run, run.plan.epoch_and_step_of(state.step)[0], state.step, step_suffix(state.step))
+    file = save_checkpoint(run, run.plan.epoch_and_step_of(state.step)[0], state.step, step_suffix(state.step))
     reason = f"Stopped after step {state.step} of {run.plan.steps}. Continue with: lorasmith resume {run.folder.root}"
     run.emit(events.Stopped(state.step, reason))
     return RunResult(run.folder.root, False, state.step, file)
+
+
+def stopped_before_a_step(folder: RunFolder, state: TrainState, emit: Emitter) -> RunResult:
+    """End before a step was done; what was saved earlier stays the newest."""
+    emit(events.Stopped(state.step, f"Stopped before step {state.step + 1}. Continue with: lorasmith resume {folder.root}"))
+    return RunResult(folder.root, False, state.step, None)

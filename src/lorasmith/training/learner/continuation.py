@@ -90,6 +90,13 @@ def open_parent(settings: Settings, run_folder: Path, base: Base) -> Parent | No
     return Parent(given, hashlib.sha256(content).hexdigest(), network)
 
 
+def forget_parent(run_folder: Path, before: Settings | None, settings: Settings) -> None:
+    """Drop the copy of a run that starts again, where its file is there or is another one; `before` are the settings of its last start."""
+    given = settings.network.weights
+    if given is None or given.exists() or (before is not None and before.network.weights != given):
+        (run_folder / KEPT_AS).unlink(missing_ok=True)
+
+
 def _read(path: Path, named: Path, family: str, shape: Any) -> Network:
     """The network in the file at `path`, which messages call `named`."""
     file = load_tensors(path)

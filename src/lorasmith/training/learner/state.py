@@ -50,8 +50,8 @@ class TrainState:
 
     @property
     def saved(self) -> bool:
-        """Whether it was saved by a run; False at the very start."""
-        return bool(self.adapter)
+        """Whether something has been learnt that a run continues from; False at the very start, from which it starts again."""
+        return self.step > 0
 
 
 def save_state(folder: Path, state: TrainState) -> Path:
