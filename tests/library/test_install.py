@@ -73,13 +73,38 @@ def test_nothing_is_ever_replaced_and_the_same_file_is_known(tmp_path, lora):
     picture.write_bytes(b"the user's own")
     assert install(lora, root).beside == (picture.with_suffix(".json"),)
     assert picture.read_bytes() == b"the user's own"
-    assert install(lora, root).way is None
+    again = install(lora, root)
+    assert (again.way, again.beside, again.was_there) == (None, (), True)
     other = write_lora(tmp_path / "another" / "zorvex.safetensors", seed=1)
     with pytest.raises(InputError, match="exists already, and is another file"):
         install(other, root)
     (picture.parent / "lost.safetensors").symlink_to(tmp_path / "nowhere")
     with pytest.raises(InputError, match="exists already"):
         install(lora, root, name="lost")
+
+
+def test_all_that_uis_and_their_managers_keep_beside_a_file_goes_with_it_under_its_new_name(tmp_path, lora):
+    ends = {".preview.png", ".preview.mp4", ".civitai.info", ".metadata.json", ".cm-info.json", ".swarm.json", ".description.txt",
+            ".safetensors.rgthree-info.json"}  # fmt: skip
+    for end in ends | {".0123456789ab.header", ".toml", "-000004.png"}:
+        lora.with_name(lora.stem + end).write_bytes(b"beside it")
+    done = install(lora, make_ui(tmp_path / "ui", "ComfyUI"), name="mimi.v1")
+    assert {path.name for path in done.beside} == {f"mimi.v1{end}" for end in ends | {".png", ".json"}}
+    assert {path.name for path in done.file.parent.iterdir()} == {"mimi.v1.safetensors", *(path.name for path in done.beside)}
+
+
+def test_what_came_beside_a_file_later_is_brought_to_where_it_is_installed(tmp_path, lora):
+    root = make_ui(tmp_path / "ui", "ComfyUI")
+    install(lora, root)
+    lora.with_suffix(".txt").write_text("a sprite", encoding="utf-8")
+    assert install(lora, root, dry_run=True).beside == (root / "models" / "loras" / "zorvex.txt",)
+    done = install(lora, root)
+    assert (done.way, done.was_there, done.beside) == (None, True, (done.file.with_suffix(".txt"),))
+    assert done.file.with_suffix(".txt").read_text(encoding="utf-8") == "a sprite"
+
+
+def test_a_name_may_be_given_with_its_ending(tmp_path, lora):
+    assert install(lora, tmp_path, name="mimi.safetensors").file == tmp_path / "mimi.safetensors"
 
 
 @needs_posix

@@ -24,7 +24,7 @@ def install(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put a LoRA, with its picture, where your UI looks for it, and say what the UI will do with it.
+    """Put a LoRA, with its pictures and what UIs keep beside it, where your UI looks for it, and say what the UI will do with it.
 
     Another file of that name is never replaced.
 
@@ -54,12 +54,12 @@ def _say(file: Path, done: Installed, dry_run: bool) -> None:
     if done.findings:
         typer.echo()
     where = f"{done.ui}: " if done.ui else ""
-    if done.way is None and not dry_run:
+    if done.was_there:
         typer.echo(f"{where}{done.file} is this file already.")
-        return
-    verbs = {"copy": "copied", "link": "linked", "symlink": "linked"}
-    typer.echo(f"{where}{file} {'would go' if done.way is None else verbs[done.way]} to {done.file}")
+    else:
+        verbs = {"copy": "copied", "link": "linked", "symlink": "linked"}
+        typer.echo(f"{where}{file} {'would go' if done.way is None else verbs[done.way]} to {done.file}")
     for beside in done.beside:
-        typer.echo(f"  with {beside.name}")
-    if done.refresh:
+        typer.echo(f"  {'beside it now' if done.was_there and not dry_run else 'with'} {beside.name}")
+    if done.refresh and not done.was_there:
         typer.echo(done.refresh)

@@ -24,7 +24,7 @@ from lorasmith.atomic import aside_of
 from lorasmith.curation.names import safe_stem
 from lorasmith.errors import AdapterError, InputError
 from lorasmith.findings import Finding
-from lorasmith.library.catalogue.sidecars import SIDES, preview_of
+from lorasmith.library.catalogue.sidecars import beside
 
 Way = Literal["copy", "link", "symlink"]
 
@@ -99,10 +99,12 @@ class Installed:
     way: Way | None
     """None where the same file was there already, or nothing was to be written."""
     beside: tuple[Path, ...]
-    """Its picture and what UIs read beside it."""
+    """Its pictures and what UIs read beside it: those that went there too, or would."""
     refresh: str
     findings: tuple[Finding, ...]
     """What the program will do with the file, if that is known and not all well."""
+    was_there: bool = False
+    """Whether the same file was there already."""
 
     @property
     def as_data(self) -> dict[str, Any]:
@@ -116,7 +118,9 @@ class Installed:
 def install(
     file: str | Path, into: str | Path, *, way: Way = "copy", name: str | None = None, subfolder: str = "", dry_run: bool = False
 ) -> Installed:
-    """Put a LoRA file, with its picture, where a program looks for LoRAs.
+    """Put a LoRA file, with its pictures and what UIs keep beside it, where a program looks for LoRAs.
+
+    Where the same file is there already, what is missing beside it is brought. Nothing is replaced.
 
     Parameters
     ----------
@@ -142,19 +146,20 @@ def install(
     file, into = Path(file), Path(os.path.expanduser(into))
     read_lora_header(file)  # refuses what is damaged, or would run code
     ui, folder = _place(into)
-    target = folder / subfolder / f"{safe_stem(name or file.stem)}.safetensors"
+    target = folder / subfolder / f"{safe_stem((name or file.stem).removesuffix('.safetensors'))}.safetensors"
     findings = tuple(_findings(file, ui))
     refresh = "" if ui is None else ui.refresh
-    pairs = [(source, target.with_name(target.stem + source.name.removeprefix(file.stem))) for source in _beside(file)]
-    if _is_there(file, target):
-        return Installed(ui.name if ui else "", target, None, (), refresh, findings)
+    is_there = _is_there(file, target)
+    pairs = [(source, target.with_name(target.stem + source.name.removeprefix(file.stem))) for source in beside(file)]
+    missing = [(source, goal) for source, goal in pairs if not (goal.exists() or goal.is_symlink())]
     if not dry_run:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _bring(file, target, way)
-    beside = [(source, goal) for source, goal in pairs if not goal.exists()]
-    for source, goal in beside if not dry_run else ():
-        _bring(source, goal, "copy")
-    return Installed(ui.name if ui else "", target, None if dry_run else way, tuple(goal for _, goal in beside), refresh, findings)
+        if not is_there:
+            _bring(file, target, way)
+        for source, goal in missing:
+            _bring(source, goal, "copy")
+    done = None if dry_run or is_there else way
+    return Installed(ui.name if ui else "", target, done, tuple(goal for _, goal in missing), refresh, findings, is_there)
 
 
 def _place(into: Path) -> tuple[Ui | None, Path]:
@@ -191,13 +196,6 @@ def _findings(file: Path, ui: Ui | None) -> Iterator[Finding]:
             yield from check_file(file).problems((ui.name,))
         except AdapterError as error:  # of a family that is not known here, which the program may know
             yield Finding("install.not_checked", "warning", f"What {ui.name} does with it is not known. {error}", "file")
-
-
-def _beside(file: Path) -> list[Path]:
-    """The picture and the sidecars of a file that are there."""
-    picture = preview_of(file)
-    sides = [file.with_name(file.stem + side) for side in SIDES]
-    return [*([picture] if picture is not None else []), *(side for side in sides if side.is_file())]
 
 
 def _is_there(file: Path, target: Path) -> bool:

@@ -21,8 +21,13 @@ from typing import Any
 
 PICTURE_SUFFIXES = (".png", ".preview.png", ".jpg", ".preview.jpg", ".jpeg", ".preview.jpeg", ".webp", ".preview.webp")
 """What is put behind a LoRA's name to find its picture, the first that is there."""
+MOVING_SUFFIXES = (".gif", ".preview.gif", ".mp4", ".preview.mp4", ".webm", ".preview.webm")
+"""The same of pictures that move, which some UIs show."""
 USER, SITE, TEXT = ".json", ".civitai.info", ".txt"
 SIDES = (USER, SITE, TEXT)
+OF_UIS = (".description.txt", ".metadata.json", ".cm-info.json", ".swarm.json", ".api_info.json", ".safetensors.rgthree-info.json")
+"""Ends of further files that UIs and their managers keep beside a LoRA: AUTOMATIC1111, ComfyUI's LoRA Manager, Stability Matrix, SwarmUI, Civitai
+Browser+ and rgthree's nodes. They are not read here."""
 LARGEST = 4 * 2**20
 """Bytes of a sidecar above which it is not read."""
 
@@ -44,6 +49,12 @@ class Sidecars:
 def preview_of(path: Path) -> Path | None:
     """The picture of a LoRA file."""
     return next((beside for suffix in PICTURE_SUFFIXES if (beside := path.with_name(path.stem + suffix)).is_file()), None)
+
+
+def beside(path: Path) -> list[Path]:
+    """All files beside a LoRA file that belong to it: its pictures, and what UIs and their managers keep there."""
+    ends = (*PICTURE_SUFFIXES, *MOVING_SUFFIXES, *SIDES, *OF_UIS)
+    return [found for end in ends if (found := path.with_name(path.stem + end)).is_file()]
 
 
 NOTHING = Sidecars()
