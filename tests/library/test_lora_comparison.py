@@ -94,7 +94,18 @@ def test_settings_that_differ_are_in_the_words_of_lora_show_and_ours_by_their_na
     a = save("a", lora(1), ss_unet_lr="0.0001", ss_seed="1", ss_output_name="a", lorasmith_settings=ours[0])
     b = save("b", lora(1), ss_unet_lr="0.0002", ss_seed="1", ss_output_name="b", lorasmith_settings=ours[1])
     found = {one.setting: one.values for one in compare_loras([a, b]).settings}
-    assert found == {"denoiser's learning rate": ("0.0001", "0.0002"), "optimizer.unet_lr": (0.0001, 0.0002)}
+    assert found == {"optimizer.unet_lr": (0.0001, 0.0002)}
+    theirs = save("theirs", lora(1), ss_unet_lr="0.0002", ss_seed="1")
+    assert {one.setting: one.values for one in compare_loras([a, theirs]).settings} == {"denoiser's learning rate": ("0.0001", "0.0002")}
+
+
+def test_a_rank_is_said_twice_only_where_the_file_has_another_than_its_settings(save):
+    ours = [json.dumps({"network": {"rank": rank}, "training": {"epochs": 8}}) for rank in (4, 8)]
+    a = save("a", lora(1), ss_network_dim="4", ss_num_epochs="8", lorasmith_settings=ours[0])
+    b = save("b", lora(1, rank=8), ss_network_dim="8", ss_num_epochs="8", lorasmith_settings=ours[1])
+    resized = save("resized", lora(1, rank=2), ss_network_dim="2", ss_num_epochs="8", lorasmith_settings=ours[1])
+    found = [{one.setting: one.values for one in compare_loras([a, other]).settings} for other in (b, resized)]
+    assert found == [{"network.rank": (4, 8)}, {"rank": ("4", "2"), "network.rank": (4, 8)}]
 
 
 def test_what_cannot_be_compared_is_said(save):

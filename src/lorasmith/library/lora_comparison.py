@@ -34,6 +34,25 @@ SAYS_NOTHING = frozenset((
 """Entries that differ between any two files, or are shown in another way."""
 COMPARED = ("model", "network", "training", "data")
 """Groups of what files say that is about how they were trained."""
+REPEATED = frozenset(
+    f"ss_{name}"
+    for name in (
+        "clip_skip", "max_token_length", "model_prediction_type", "apply_t5_attn_mask", "network_args", "network_dropout", "scale_weight_norms",
+        "learning_rate", "unet_lr", "text_encoder_lr", "optimizer", "lr_scheduler", "lr_warmup_steps", "max_grad_norm", "seed", "mixed_precision",
+        "gradient_accumulation_steps", "gradient_checkpointing", "noise_offset", "noise_offset_random_strength", "adaptive_noise_scale",
+        "multires_noise_iterations", "multires_noise_discount", "ip_noise_gamma", "ip_noise_gamma_random_strength", "min_snr_gamma", "loss_type",
+        "huber_schedule", "huber_c", "huber_scale", "debiased_estimation", "prior_loss_weight", "caption_dropout_rate",
+        "caption_dropout_every_n_epochs", "caption_tag_dropout_rate", "timestep_sampling", "guidance_scale", "discrete_flow_shift", "sigmoid_scale",
+        "weighting_scheme", "logit_mean", "logit_std", "mode_scale", "validate_every_n_epochs", "resolution", "batch_size_per_device", "enable_bucket",
+        "bucket_no_upscale", "min_bucket_reso", "max_bucket_reso", "shuffle_caption", "keep_tokens", "flip_aug", "color_aug", "random_crop",
+    )
+)  # fmt: skip
+"""Entries that say what Lorasmith's own settings say, in the words of sd-scripts."""
+ALSO_SET = {
+    "ss_network_dim": "network.rank", "ss_network_alpha": "network.alpha", "ss_num_epochs": "training.epochs",
+    "ss_max_train_steps": "training.max_train_steps",
+}  # fmt: skip
+"""Entries that say the same as a setting unless something else decided: the layers' own rank after a file was resized, say."""
 
 
 @dataclass(frozen=True)
@@ -197,9 +216,27 @@ def _cosine(sums: Mapping[tuple[int, int], float], one: int, other: int) -> floa
 
 
 def _settings(infos: Sequence[LoraInfo]) -> Iterator[Difference]:
-    """What the files say differently: in the words of `lora show`, then Lorasmith's own settings by their dotted names."""
-    said = [{one.title: one.text for one in info.said if one.group in COMPARED and one.key not in SAYS_NOTHING} for info in infos]
+    """What the files say differently: in the words of `lora show`, then Lorasmith's own settings by their dotted names. Nothing is said twice."""
+    own = [dotted(tree, lists=True) if (tree := table_of(info.metadata.get(SETTINGS, ""))) else {} for info in infos]
+    of_settings = list(differences(own, NEVER_COMPARED)) if all(own) else []
+    repeated = SAYS_NOTHING | (REPEATED if all(own) else frozenset()) | _also_set(infos, {one.setting: one.values for one in of_settings})
+    said = [{one.title: one.text for one in info.said if one.group in COMPARED and one.key not in repeated} for info in infos]
     yield from differences(said)
-    own = [table_of(info.metadata.get(SETTINGS, "")) for info in infos]
-    if all(own):
-        yield from differences([dotted(tree, lists=True) for tree in own], NEVER_COMPARED)
+    yield from of_settings
+
+
+def _also_set(infos: Sequence[LoraInfo], differing: Mapping[str, tuple[Any, ...]]) -> frozenset[str]:
+    """The entries that say of each file what a setting that differs says."""
+    return frozenset(
+        key
+        for key, setting in ALSO_SET.items()
+        if setting in differing
+        and all(_number(info.metadata.get(key)) == _number(value) for info, value in zip(infos, differing[setting], strict=True))
+    )
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
