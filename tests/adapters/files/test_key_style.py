@@ -42,6 +42,17 @@ def test_alphas_are_multiplied_into_the_weights_and_kept_in_the_metadata(alphas)
         assert float(read[f"diffusion_model.{path}.alpha"]) == alpha
 
 
+def test_an_alpha_that_the_files_precision_cannot_hold_is_read_exactly():
+    tensors = layers((0.1, 0.1))
+    written, metadata = in_style_of("made-up", tensors, {})
+    in_file = {key: tensor.bfloat16() for key, tensor in written.items()}
+    read = with_alphas(in_file, metadata)
+    for path in ("layers.0.attention.to_q", "layers.1.ff_in"):
+        up, alpha = (read[f"diffusion_model.{path}.{end}"].double() for end in ("lora_B.weight", "alpha"))
+        # The file's own numbers, but for three roundings in fp32: of alpha, of what they are multiplied by, of the product.
+        torch.testing.assert_close(up * alpha / 4, in_file[f"diffusion_model.{path}.lora_B.weight"].double(), rtol=3 * 2**-24, atol=0)
+
+
 def test_a_family_with_kohyas_keys_is_left_as_it_is():
     tensors = {"lora_unet_x.lora_up.weight": torch.ones(2, 2)}
     assert in_style_of("sd1", tensors, {"a": "b"}) == (tensors, {"a": "b"})

@@ -67,8 +67,8 @@ def with_alphas(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> d
     found = dict(tensors)
     for head, alpha in kept_alphas(tensors, metadata).items():
         rank, key = tensors[f"{head}.lora_A.weight"].shape[0], f"{head}.lora_B.weight"
-        found[key] = tensors[key] * (rank / alpha)
-        found[f"{head}.alpha"] = tensors[key].new_tensor(alpha)
+        found[key] = tensors[key].float() * (rank / alpha)  # neither is rounded to the file's precision a second time
+        found[f"{head}.alpha"] = found[key].new_tensor(alpha)
     return found
 
 
