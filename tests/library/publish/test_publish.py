@@ -93,6 +93,22 @@ def test_the_card_says_how_to_use_it_and_that_nobody_has_measured_it(tmp_path, l
     assert (card["triggers"], card["loads_in"]) == ("zorvex", ["AUTOMATIC1111", "Forge", "ComfyUI", "diffusers"])
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (r"C:\Users\anna\models\base.safetensors", "base.safetensors"), ("/home/anna/models/base", ""), ("owner/base", "owner/base"),
+        ("base.safetensors", "base.safetensors"),
+    ],
+)  # fmt: skip
+def test_the_card_names_the_base_without_the_folders_around_it(tmp_path, said, shown):
+    made = publish(write_lora(tmp_path / "zorvex.safetensors", {"ss_sd_model_name": said}), tmp_path / "up", dry_run=True)
+    assert made.card.base == shown
+
+
+def test_a_name_may_be_given_with_its_ending(tmp_path, lora):
+    assert publish(lora, tmp_path / "up", name="mimi.safetensors", dry_run=True).files[0] == "mimi.safetensors"
+
+
 def test_a_licence_of_its_own_is_named_as_the_hub_wants_it(tmp_path, lora):
     publish(lora, tmp_path / "up", license="Fair AI Public License 1.0-SD")
     assert {"license": "other", "license_name": "fair-ai-public-license-1.0-sd"}.items() <= head_of(tmp_path / "up")[0].items()
@@ -241,6 +257,18 @@ def test_pictures_name_the_file_as_it_is_called_now_and_carry_nothing_else(tmp_p
         assert (second.info, dict(second.getexif())) == ({}, {})
     settings = json.loads((tmp_path / "up" / "card.json").read_text(encoding="utf-8"))["settings"]
     assert settings == {"sampler": "DDIM", "steps": "12", "CFG scale": "7", "size": "8x8"}
+
+
+def test_the_card_shows_prompts_as_they_were_typed(tmp_path):
+    lora = write_lora(tmp_path / "zorvex.safetensors", PRIVATE)
+    typed = "<lora:zorvex:0.8> zorvex \\(series\\), *red* dress,\n(hat:1.2) | `x`"
+    publish(lora, tmp_path / "up", pictures=[picture(tmp_path / "a.png", typed)], base_model="owner/base")
+    head, text = head_of(tmp_path / "up")
+    row = next(line for line in text.splitlines() if line.startswith("| ![](images/1.png)"))
+    assert row == r"| ![](images/1.png) | `` <lora:zorvex:0.8> zorvex \(series\), *red* dress, (hat:1.2) \| `x` `` |"
+    asked = r"zorvex \(series\), *red* dress, (hat:1.2) | `x`"
+    assert head["widget"][0]["text"] == asked
+    assert f"pipeline({asked!r})" in text
 
 
 def test_a_run_sample_names_no_lora_and_gets_it(tmp_path):

@@ -6,6 +6,7 @@ license, and a gallery of the pictures.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -14,6 +15,7 @@ from typing import Any
 import yaml
 
 from lorasmith.json_text import table_of
+from lorasmith.library.privacy import PRIVATE, without_private
 from lorasmith.library.publish.pictures import Preview
 from lorasmith.library.publish.subject import Judgement, Subject
 from lorasmith.models.families import FAMILIES
@@ -84,7 +86,7 @@ def make_card(
         license=license or _said(metadata, "modelspec.license"),
         triggers=subject.trigger,
         family=FAMILIES[family].title if family in FAMILIES else family,
-        base=_said(metadata, "ss_sd_model_name"),
+        base=_base_name(metadata),
         base_model=base_model,
         network=network,
         weight=None if judged is None else judged.weight,
@@ -127,6 +129,12 @@ def as_markdown(card: Card, pictures: Sequence[str], repository: str = "") -> st
 def _said(metadata: Mapping[str, str], key: str) -> str:
     value = metadata.get(key, "").strip()
     return "" if value == "None" else value
+
+
+def _base_name(metadata: Mapping[str, str]) -> str:
+    """What the base is called, without the folders that some trainers write before it."""
+    name = _said(without_private(metadata), "ss_sd_model_name")
+    return "" if name == PRIVATE else name
 
 
 def _settings(previews: Sequence[Preview]) -> dict[str, str]:
@@ -204,14 +212,27 @@ def _use(card: Card) -> list[str]:
 
 
 def _pictures_with_prompts(card: Card, pictures: Sequence[str]) -> str:
-    rows = [f"| ![]({picture}) | {prompt.replace('|', chr(92) + '|')} |" for picture, prompt in zip(pictures, card.prompts, strict=True)]
+    rows = [f"| ![]({picture}) | {_as_typed(prompt)} |" for picture, prompt in zip(pictures, card.prompts, strict=True)]
     return "\n".join(("## Pictures\n", "| picture | prompt |", "| --- | --- |", *rows)) if rows else ""
+
+
+def _as_typed(prompt: str) -> str:
+    """A prompt in a table as code, so that `\\(`, `*` and `<lora:...>` stay what they are and it can be copied; on one line."""
+    text = " ".join(prompt.split()).replace("|", "\\|")
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    pad = " " if "`" in text else ""
+    return f"{fence}{pad}{text}{pad}{fence}" if text else ""
+
+
+def _without_tags(prompt: str) -> str:
+    """A prompt for programs that read no tags such as <lora:zorvex:0.8>, wherever they are in it."""
+    return " ".join(re.sub(r"<\w+:[^<>]+>", " ", prompt).split()).replace(" ,", ",").strip(", ")
 
 
 def _diffusers(card: Card, repository: str) -> list[str]:
     if not (card.base_model and "diffusers" in card.loads_in):
         return []
-    prompt = next(filter(None, (*(prompt.partition(" <lora:")[0] for prompt in card.prompts), card.triggers)), "your words")
+    prompt = next(filter(None, (*map(_without_tags, card.prompts), card.triggers)), "your words")
     return [
         "```py", "import torch", "from diffusers import AutoPipelineForText2Image", "",
         f'pipeline = AutoPipelineForText2Image.from_pretrained("{card.base_model}", torch_dtype=torch.float16).to("cuda")',
@@ -236,7 +257,7 @@ def _head(card: Card, pictures: Sequence[str]) -> dict[str, Any]:
         **({"instance_prompt": card.triggers} if card.triggers else {}),
         "tags": ["text-to-image", "lora", *(["diffusers", "template:sd-lora"] if "diffusers" in card.loads_in else []), "lorasmith"],
         **(
-            {"widget": [{"text": prompt.partition(" <lora:")[0] or "-", "output": {"url": url}} for url, prompt in zip(pictures, card.prompts, strict=True)]}
+            {"widget": [{"text": _without_tags(prompt) or "-", "output": {"url": url}} for url, prompt in zip(pictures, card.prompts, strict=True)]}
             if pictures
             else {}
         ),

@@ -99,7 +99,7 @@ def publish(
     """
     subject, out = open_subject(source, rights), Path(out)
     _check_free(out, overwrite)
-    wanted = name or subject.name
+    wanted = (name or "").removesuffix(".safetensors") or subject.name
     final = published_name(wanted)
     previews = _previews(subject, final, pictures, base, prompts)
     given = {"description": description, "author": author, "license": license, "thumbnail": _thumbnail(previews)}
