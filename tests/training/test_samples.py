@@ -4,6 +4,7 @@ import pytest
 
 from lorasmith.errors import SettingsError
 from lorasmith.models.prompts.parameters import read_png
+from lorasmith.training.due import due_after_epoch, due_after_step, samplings_in
 from lorasmith.training.events import SampleReady
 from lorasmith.training.planning.check import check
 from lorasmith.training.run import train
@@ -64,3 +65,24 @@ def test_a1111_labels_are_samplers_in_settings_too(settings_for):
     settings = settings_for(samples={"prompts": ["a"], "sampler": "DPM++ 2M Karras"})
     assert settings.samples.sampler == "dpmpp_2m_karras"
     assert [one.sampler for one in sample_requests(settings)] == ["dpmpp_2m_karras"]
+
+
+@pytest.mark.parametrize(("by_epochs", "by_steps"), [(1, None), (2, 5), (0, 2), (1, 3), (4, 6), (0, None), (3, 1)])
+@pytest.mark.parametrize(("epochs", "steps_per_epoch", "last"), [(6, 3, 3), (5, 4, 1), (1, 7, 7), (3, 1, 1)])
+def test_samplings_are_counted_as_the_loop_does_them(settings_for, by_epochs, by_steps, epochs, steps_per_epoch, last):
+    settings = settings_for(samples={"prompts": ["a"], "every_n_epochs": by_epochs, "every_n_steps": by_steps})
+    steps = (epochs - 1) * steps_per_epoch + last
+    sampled = {0}
+    for step in range(1, steps + 1):
+        ends = step % steps_per_epoch == 0 or step == steps
+        of_epoch = ends and due_after_epoch(settings, -(-step // steps_per_epoch), last=step == steps).samples
+        if of_epoch or due_after_step(settings, step, steps).samples:
+            sampled.add(step)
+    assert samplings_in(settings, epochs, steps_per_epoch, steps) == len(sampled)
+
+
+@pytest.mark.parametrize(("samples", "at"), [({"every_n_steps": 3}, [0, 3, 6]), ({"every_n_epochs": 0, "every_n_steps": 2}, [0, 2, 4, 6])])
+def test_a_run_samples_each_moment_once_and_by_steps_alone_where_that_is_asked(settings_for, tmp_path, samples, at):
+    seen = []
+    train(settings_for(samples={"prompts": ["a"], "steps": 1, **samples}), tmp_path / "run", [seen.append])
+    assert [event.step for event in seen if isinstance(event, SampleReady)] == at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from lorasmith.training.settings.tree import Settings
@@ -40,6 +41,17 @@ def checkpoints_in(settings: Settings, epochs: int, steps: int) -> int:
     """How many LoRAs a run of this length writes, the final one included."""
     every = ((epochs, settings.checkpoints.save_every_n_epochs), (steps, settings.checkpoints.save_every_n_steps))
     return 1 + sum((count - 1) // often for count, often in every if often)
+
+
+def samplings_in(settings: Settings, epochs: int, steps_per_epoch: int, steps: int) -> int:
+    """How often a run of this length samples, the base first and the end included; once where an epoch ends at a step that is due."""
+    by_epochs, by_steps = settings.samples.every_n_epochs, settings.samples.every_n_steps
+    found = (epochs - 1) // by_epochs if by_epochs else 0
+    if by_steps:
+        found += (steps - 1) // by_steps
+        if by_epochs:
+            found -= (epochs - 1) // math.lcm(by_epochs, by_steps // math.gcd(by_steps, steps_per_epoch))
+    return 1 + found + 1
 
 
 def _every(n: int | None, count: int) -> bool:

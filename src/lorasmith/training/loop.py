@@ -27,8 +27,9 @@ def loop(run: Run, state: TrainState) -> bool:
         train_step(run, state, epoch, step_in_epoch)
         state.elapsed = before + time.monotonic() - began
         run.commands.look()
-        save_and_sample(run, state, epoch)
-        if step_in_epoch + 1 == run.plan.steps_per_epoch or state.step == run.plan.steps:
+        ends_epoch = step_in_epoch + 1 == run.plan.steps_per_epoch or state.step == run.plan.steps
+        save_and_sample(run, state, epoch, ends_epoch)
+        if ends_epoch:
             end_epoch(run, state, epoch)
             saved_at = time.monotonic()
         elif time.monotonic() - saved_at >= run.settings.checkpoints.save_state_every_seconds:
@@ -75,12 +76,13 @@ def skip_step(run: Run, state: TrainState, result: StepResult) -> None:
         raise too_many_skipped(state.step, state.non_finite_in_a_row, result.non_finite, run.settings.training.mixed_precision)
 
 
-def save_and_sample(run: Run, state: TrainState, epoch: int) -> None:
-    """What is due after a step, or was requested meanwhile."""
+def save_and_sample(run: Run, state: TrainState, epoch: int, ends_epoch: bool) -> None:
+    """What is due after a step, or was requested meanwhile; samples that the end of its epoch generates are left to that."""
     due = due_after_step(run.settings, state.step, run.plan.steps)
     if run.commands.take("save") or due.checkpoint:
         save_checkpoint(run, epoch, state.step, step_suffix(state.step))
-    if run.commands.take("sample") or due.samples:
+    follow = ends_epoch and due_after_epoch(run.settings, epoch, last=state.step == run.plan.steps).samples
+    if (run.commands.take("sample") or due.samples) and not follow:
         generate_samples(run, epoch, state.step)
 
 

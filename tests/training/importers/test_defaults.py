@@ -112,6 +112,37 @@ def test_samples_of_ai_toolkit_are_drawn_as_there(tmp_path):
     assert (samples.every_n_steps, samples.width, samples.cfg_scale, samples.steps, samples.seed) == (100, 512, 7, 20, 0)
 
 
+@pytest.mark.parametrize("trainer", ["ai-toolkit", "OneTrainer", "SimpleTuner", "sd-scripts"])
+def test_who_samples_and_saves_by_steps_alone_does_so_here(tmp_path, trainer):
+    toml = (
+        'pretrained_model_name_or_path="b"',
+        'train_data_dir="p"',
+        'sample_prompts="a lamp"',
+        "sample_every_n_steps=70",
+        "save_every_n_steps=70",
+    )
+    (tmp_path / "sd.toml").write_text("\n".join(toml), encoding="utf-8")
+    steps = {"sample_after": 70, "sample_after_unit": "STEP", "save_every": 70, "save_every_unit": "STEP"}
+    found = {
+        "ai-toolkit": lambda: job(tmp_path, sample={"prompts": ["a lamp"], "sample_every": 70}, save={"save_every": 70}),
+        "OneTrainer": lambda: preset(tmp_path, samples=[{"prompt": "a lamp"}], **steps),
+        "SimpleTuner": lambda: config(tmp_path, validation_prompt="a lamp", validation_step_interval=70, checkpoint_step_interval=70),
+        "sd-scripts": lambda: import_settings(tmp_path / "sd.toml"),
+    }[trainer]()
+    samples, checkpoints = found.settings.samples, found.settings.checkpoints
+    assert (samples.prompts, samples.every_n_steps, samples.every_n_epochs) == (["a lamp"], 70, 0)
+    assert (checkpoints.save_every_n_steps, checkpoints.save_every_n_epochs) == (70, 0)
+
+
+def test_epochs_go_before_steps_in_the_samples_of_sd_scripts(tmp_path):
+    toml = ('train_data_dir="p"', 'sample_prompts="a lamp"', "sample_every_n_steps=70", "sample_every_n_epochs=2", "save_every_n_steps=70")
+    (tmp_path / "sd.toml").write_text("\n".join((*toml, "save_every_n_epochs=3")), encoding="utf-8")
+    found = import_settings(tmp_path / "sd.toml", base="b")
+    assert (found.settings.samples.every_n_epochs, found.settings.samples.every_n_steps) == (2, None)
+    assert "sample_every_n_epochs decides" in left(found)["sample_every_n_steps"]
+    assert (found.settings.checkpoints.save_every_n_steps, found.settings.checkpoints.save_every_n_epochs) == (70, 3)
+
+
 def test_the_usual_job_for_flux(tmp_path):
     """The options of ai-toolkit's example for Flux on 24 GB."""
     found = job(

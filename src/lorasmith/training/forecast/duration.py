@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lorasmith.models.samplers import SAMPLERS
+from lorasmith.training.due import samplings_in
 from lorasmith.training.forecast.forecast import Duration
 from lorasmith.training.forecast.machine import Machine, device_name
 from lorasmith.training.forecast.memory import optimizer_bytes
@@ -49,11 +50,11 @@ def _latents(checked: CheckedRun, rehearsal: Rehearsal, machine: Machine) -> flo
 
 
 def _samples(checked: CheckedRun, rehearsal: Rehearsal, machine: Machine) -> float:
-    """Seconds of all sample pictures: at the start, at epoch ends and at the end."""
+    """Seconds of all sample pictures: at the start, at epoch ends, at steps and at the end."""
     if rehearsal.denoise is None or rehearsal.decode is None:
         return 0.0
     samples = checked.settings.samples
-    times = 1 + (checked.plan.epochs - 1) // samples.every_n_epochs + 1
+    times = samplings_in(checked.settings, checked.plan.epochs, checked.plan.steps_per_epoch, checked.plan.steps)
     rounds = -(-len(sample_requests(checked.settings)) // SAMPLED_AT_ONCE)
     steps = samples.steps or checked.description.form.defaults.steps
     calls = steps * (SAMPLERS[samples.sampler].calls if samples.sampler else 1)

@@ -262,7 +262,7 @@ TABLE = OptionTable(
         "model.assistant_lora_path": rows.to("base.merge", lambda value: [{"path": str(value)}], "merged while it trains, and left out of samples"),
         "model.name_or_path": rows.to("base.path", str), "model.quantize": rows.where_on("base.quantize", "fp8", "fp8 as well, with a scale for each row"),
         "model.vae_path": rows.to("base.vae", str), "model.is_v_pred": rows.where_on("base.prediction_type", "v_prediction"),
-        "sample.sample_every": rows.to("samples.every_n_steps", int), "sample.width": rows.to("samples.width", int), "sample.height": rows.to("samples.height", int),
+        "sample.sample_every": rows.sampled_by_steps, "sample.width": rows.to("samples.width", int), "sample.height": rows.to("samples.height", int),
         "sample.neg": rows.to("samples.negative_prompt", str), "sample.seed": rows.to("samples.seed", int), "sample.guidance_scale": rows.to("samples.cfg_scale", float),
         "sample.sample_steps": rows.to("samples.steps", int), "sample.walk_seed": lambda draft, theirs, value: (
             None if value else draft.leave(theirs, value, "prompt k is drawn with seed + k here, as with walk_seed there")),

@@ -130,7 +130,7 @@ def _take_samples(draft: Draft, samples: list[Mapping[str, Any]], options: dict[
                 "that of the first, for all" if len({str(value) for value in values}) > 1 else "",
             )
     if after and unit in ("EPOCH", "STEP"):
-        take_one(draft, "sample_after", after, rows.to(f"samples.every_n_{unit.lower()}s", int))
+        take_one(draft, "sample_after", after, rows.to("samples.every_n_epochs", int) if unit == "EPOCH" else rows.sampled_by_steps)
 
 
 def _take_length_and_rate(draft: Draft, options: dict[str, Any]) -> None:

@@ -102,6 +102,13 @@ def schedule(draft: Draft, theirs: str, value: Any) -> None:
         draft.put(theirs, "schedule.lr_scheduler", ours, "" if ours == value else "the same by its name here")
 
 
+def sampled_by_steps(draft: Draft, theirs: str, value: Any) -> None:
+    """A row of the steps from one sample to the next, in trainers that sample by steps alone; 0 is not at all in between."""
+    if value:
+        draft.put(theirs, "samples.every_n_steps", int(value))
+    draft.put(f"{theirs} (epochs)", "samples.every_n_epochs", 0, "pictures are sampled by steps alone there")
+
+
 def optimizer_argument(key: str) -> Row:
     """A row of an argument of the optimizer."""
 

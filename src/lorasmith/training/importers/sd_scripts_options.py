@@ -94,6 +94,14 @@ def _save_every(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
         draft.put(theirs, "checkpoints.save_every_n_epochs", value)
 
 
+def _save_every_steps(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
+    if not typed(value):
+        return
+    draft.put(theirs, "checkpoints.save_every_n_steps", value)
+    if not typed(draft.options.get("save_every_n_epochs")):
+        draft.put(f"{theirs} (epochs)", "checkpoints.save_every_n_epochs", 0, "files are written by steps alone there")
+
+
 def _steps(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if draft.options.get("max_train_epochs"):
         draft.leave(theirs, value, "max_train_epochs decides")
@@ -289,8 +297,13 @@ def _sample_epochs(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
 
 
 def _sample_steps(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
-    if value and draft.options.get("sample_prompts"):
+    if not typed(value) or not draft.options.get("sample_prompts"):
+        return
+    if typed(draft.options.get("sample_every_n_epochs")):
+        draft.leave(theirs, value, "sample_every_n_epochs decides")
+    else:
         draft.put(theirs, "samples.every_n_steps", value)
+        draft.put(f"{theirs} (epochs)", "samples.every_n_epochs", 0, "pictures are sampled by steps alone there")
 
 
 _SAMPLERS = {"ddim": "ddim", "euler": "euler", "k_euler": "euler", "euler_a": "euler_a", "k_euler_a": "euler_a", "dpmsolver++": "dpmpp_2m"}
@@ -334,7 +347,7 @@ OPTIONS: dict[str, Row] = {
     "fp8_base_unet": where_on("base.quantize", "fp8", "fp8 as well, with a scale for each row, which loses less"),
     "blocks_to_swap": over_zero("training.blocks_to_swap"),
     "save_precision": _save_precision, "save_every_n_epochs": _save_every,
-    "save_every_n_steps": over_zero("checkpoints.save_every_n_steps"),
+    "save_every_n_steps": _save_every_steps,
     "output_name": to("name", str), "sample_every_n_steps": _sample_steps,
     # captions
     **dict.fromkeys(("cache_text_encoder_outputs", "cache_text_encoder_outputs_to_disk"),

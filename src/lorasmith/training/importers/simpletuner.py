@@ -356,8 +356,8 @@ TABLE = OptionTable(
         "flux_guidance_value": rows.to("flow.guidance_scale", float), "validation_resolution": _picture, "prediction_type": lambda draft, theirs, value: (
             draft.put(theirs, "base.prediction_type", value) if value in ("epsilon", "v_prediction") else draft.leave(theirs, value, "it comes with the base")),
         "validation_prompt": rows.to("samples.prompts", lambda value: [str(value)]), "validation_guidance": rows.to("samples.cfg_scale", float),
-        "validation_num_inference_steps": rows.to("samples.steps", int), "validation_steps": rows.to("samples.every_n_steps", int),
-        "validation_step_interval": rows.to("samples.every_n_steps", int), "validation_seed": rows.to("samples.seed", int),
+        "validation_num_inference_steps": rows.to("samples.steps", int), "validation_steps": rows.sampled_by_steps,
+        "validation_step_interval": rows.sampled_by_steps, "validation_seed": rows.to("samples.seed", int),
         "validation_negative_prompt": rows.to("samples.negative_prompt", str),
         "adam_beta1": lambda draft, theirs, value: None if value == 0.9 else draft.leave(theirs, value, "set optimizer.args.betas"),
         "adam_beta2": lambda draft, theirs, value: None if value == 0.999 else draft.leave(theirs, value, "set optimizer.args.betas"),

@@ -125,7 +125,9 @@ class SampleSettings(Section):
     prompts_file: Path | None = Field(
         None, description="File with more prompts, one a line, with flags of sd-scripts or A1111. Empty: those above alone."
     )
-    every_n_epochs: int = Field(1, ge=1, description="Sample every this many epochs; the untouched base is sampled first.")
+    every_n_epochs: int = Field(
+        1, ge=0, description="Sample every this many epochs; the untouched base is sampled first, and the end is. 0: not by epochs."
+    )
     every_n_steps: int | None = Field(None, ge=1, description="Also sample every this many steps. Empty: by epochs alone.")
     width: int | None = Field(None, ge=8, description="In pixels. Empty: the base's native size.")
     height: int | None = Field(None, ge=8, description="In pixels. Empty: the base's native size.")
