@@ -8,6 +8,7 @@ import stat
 import struct
 import tarfile
 import zipfile
+import zlib
 
 import pytest
 
@@ -45,6 +46,39 @@ def test_every_kind_gives_its_files(tmp_path, kind):
     assert contents(path) == (FILES, [])
     misnamed = path.rename(tmp_path / "pile.dat")
     assert contents(misnamed) == (FILES, [])
+
+
+def zip_with_names(path, names, extra=b""):
+    """A ZIP whose members have these bytes as names, and no flag that says in which encoding."""
+    stands_for = {f"{number:0{len(name)}d}": name for number, name in enumerate(names)}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in stands_for:
+            info = zipfile.ZipInfo(name)
+            info.extra = extra
+            archive.writestr(info, b"picture")
+    content = path.read_bytes()
+    for name, raw in stands_for.items():
+        content = content.replace(name.encode(), raw)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp437", "gbk", "shift-jis", "cp1251"])
+def test_names_in_a_zip_that_does_not_say_their_encoding_are_read(tmp_path, encoding):
+    names = {
+        "utf-8": ["10_größe/für.png", "10_größe/猫.png"], "cp437": ["10_größe/für.png"], "gbk": ["10_安娜, 红色连衣裙/站立的女孩.png"],
+        "shift-jis": ["10_花子, 赤いドレス/立っている女の子.png"], "cp1251": ["10_кошка на окне/рыжий кот.png"],
+    }[encoding]  # fmt: skip
+    found, refused = contents(zip_with_names(tmp_path / "pile.zip", [name.encode(encoding) for name in names]))
+    assert (found, refused) == (dict.fromkeys(names, b"picture"), [])
+
+
+def test_a_name_that_a_zip_has_in_utf8_beside_another_counts_if_it_is_of_that_one(tmp_path):
+    raw, said = "caf?.png".encode("cp437").replace(b"?", b"\x82"), "café ☕.png".encode()
+    for crc, name in ((zlib.crc32(raw), "café ☕.png"), (0, "café.png")):
+        field = b"\1" + crc.to_bytes(4, "little") + said
+        path = zip_with_names(tmp_path / f"{crc}.zip", [raw], struct.pack("<HH", 0x7075, len(field)) + field)
+        assert list(contents(path)[0]) == [name]
 
 
 @pytest.mark.parametrize(

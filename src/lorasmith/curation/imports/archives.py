@@ -16,16 +16,18 @@ import os
 import stat
 import struct
 import tarfile
+import unicodedata
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, BinaryIO, cast
 
+from lorasmith.captions.encodings import readings
 from lorasmith.errors import DatasetError
 from lorasmith.pages.numbers import count
 
@@ -153,17 +155,17 @@ class _Zip(Archive):
         self.members, self.refused = [], []
         infos = opened.infolist()
         _refuse_too_many(path, len(infos), limits)
-        for info in infos:
+        for info, written in zip(infos, _zip_names(infos), strict=True):
             if info.is_dir():
                 continue
             kind = stat.S_IFMT(info.external_attr >> 16) if info.create_system == 3 else 0
-            name, wrong = _safe_name(info.filename)
+            name, wrong = _safe_name(written)
             if kind == stat.S_IFLNK:
                 wrong = _NO_LINKS
             elif kind not in (0, stat.S_IFREG):
                 wrong = _NO_DEVICES
             if wrong:
-                self.refused.append(wrong.in_archive(path, info.filename))
+                self.refused.append(wrong.in_archive(path, written))
                 continue
             if info.flag_bits & 0x1:
                 raise _protected(path)
@@ -180,6 +182,47 @@ class _Zip(Archive):
             stream = self._zip.open(info)
         most = min(self._left, self.limits.of(info.compress_size, self.limits.member))
         return cast(IO[bytes], _Metered(stream, self.path, most, member.name))
+
+
+_NAMES_ARE_UTF8 = 0x800
+"""The flag of a member whose name is said to be UTF-8; of others the format has it in the code page of MS-DOS, and few programs do."""
+
+
+def _zip_names(infos: Sequence[zipfile.ZipInfo]) -> Iterator[str]:
+    """What the members of a ZIP are called. macOS writes UTF-8 and does not say so, Windows writes the code page of the country."""
+    unsaid = {
+        info: info.orig_filename.partition("\0")[0].encode("cp437")
+        for info in infos
+        if not info.flag_bits & _NAMES_ARE_UTF8 and not info.orig_filename.isascii()
+    }
+    together = b"\n".join(unsaid.values())
+    for info in infos:
+        raw = unsaid.get(info)
+        yield info.filename if raw is None else _said_beside(info, raw) or _decoded(raw, together)
+
+
+def _said_beside(info: zipfile.ZipInfo, raw: bytes) -> str | None:
+    """The name in UTF-8 that some programs write beside the other: Info-ZIP's extra field 0x7075, which is valid for that name alone."""
+    extra = info.extra
+    while len(extra) >= 4:
+        kind, length = struct.unpack_from("<HH", extra)
+        field, extra = extra[4 : 4 + length], extra[4 + length :]
+        if kind == 0x7075 and len(field) > 5 and field[1:5] == zlib.crc32(raw).to_bytes(4, "little"):
+            return field[5:].decode(errors="replace")
+    return None
+
+
+def _decoded(raw: bytes, together: bytes) -> str:
+    """A name in an encoding that all names of the archive show together."""
+    try:
+        together.decode()
+        return raw.decode()
+    except UnicodeDecodeError:
+        as_written = raw.decode("cp437")
+        if all(letter.isascii() or unicodedata.name(letter, "").startswith("LATIN ") for letter in together.decode("cp437")):
+            return as_written
+        found = readings(raw, together)
+        return found[0].text if len(found) == 1 else as_written
 
 
 class _Tar(Archive):
