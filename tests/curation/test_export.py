@@ -41,6 +41,21 @@ def test_kohyas_layout(dataset, tmp_path):
     assert any("b.png has no caption" in note for note in done.notes)
 
 
+@pytest.mark.parametrize(
+    ("caption", "written"),
+    [
+        (b"\xef\xbb\xbfzorvex, hat\r\n", b"zorvex, hat\r\n"), (b"\xef\xbb\xbf\r\n \r\nzorvex\r\nA sentence.", b"zorvex\r\nA sentence."),
+        (b"\n\nzorvex", b"zorvex"), (b" zorvex\n\nbelow", b" zorvex\n\nbelow"),
+    ],
+)  # fmt: skip
+def test_a_caption_begins_with_the_line_that_is_trained(tmp_path, caption, written):
+    """sd-scripts takes the first line, and what is before the first letter with it."""
+    folder = write(tmp_path / "ds", {"10_zorvex/a.png": png(1), "10_zorvex/a.txt": caption})
+    done = export(folder, tmp_path / "out", "kohya")
+    assert listing(tmp_path / "out")["img/10_zorvex/a.txt"] == written
+    assert sum("at its beginning" in note for note in done.notes) == (caption != written)
+
+
 @pytest.mark.parametrize("absolute", [False, True])
 def test_the_toml_of_sd_scripts(dataset, tmp_path, absolute):
     export(dataset, tmp_path / "out", "sd-scripts", absolute=absolute, resolution=768)

@@ -5,7 +5,7 @@
     diffusers    a folder of pictures with metadata.jsonl (`--train_data_dir`, caption column `text`)
 
 What a trainer cannot read is changed or left out in the export alone, and noted: sd-scripts reads no GIF, TIFF or AVIF without more
-libraries, breaks on an empty caption, and on one that is not UTF-8. Held-out pictures are not exported, or the other trainer would see them.
+libraries, breaks on an empty caption, and on one that is not UTF-8; of others it reads the first line alone, a byte order mark with it. Held-out pictures are not exported, or the other trainer would see them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -182,7 +183,7 @@ def _items(root: Path, notes: list[str]) -> Iterator[_Item]:
 
 
 def _caption(picture: Picture, notes: list[str]) -> bytes | None:
-    """The bytes of its caption file, as they are."""
+    """The bytes of its caption file; without what is before its first line, where other trainers would read that as the caption, or part of it."""
     files = sidecars(picture.path)
     if not files:
         notes.append(f"{picture.path} has no caption: what trains on the export may call it after its folder.")
@@ -193,7 +194,17 @@ def _caption(picture: Picture, notes: list[str]) -> bytes | None:
         return None
     if len(files) > 1:
         notes.append(f"{files[1]} was not exported, because {files[0].name} captions the same picture.")
-    return data
+    text = data.decode("utf-8-sig")
+    written = _BLANK_LINES.sub("", text).encode()
+    if written != data:
+        before = "the byte order mark" if written == text.encode() else "the blank lines"
+        notes.append(
+            f"{files[0]} was exported without {before} at its beginning, which trainers read as a part of the caption or as an empty one."
+        )
+    return written
+
+
+_BLANK_LINES = re.compile(r"\A(?:[^\S\r\n]*[\r\n])+")
 
 
 def _picture_bytes(item: _Item, notes: list[str]) -> bytes:
