@@ -10,10 +10,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from lorasmith.cli.main import app
-from lorasmith.errors import LorasmithError
+from lorasmith.errors import LorasmithError, SettingsError
 from lorasmith.training.run import train
 from lorasmith.training.settings.toml import settings_toml
 from lorasmith.training.settings.tree import settings_from
+from tests.curation.imports.test_imports import png
 from tests.test_words import NOUNS
 
 VERBS = {
@@ -161,3 +162,27 @@ def test_json_is_one_object_with_what_the_verb_was_given_and_one_is_no_plural(ve
 @pytest.mark.parametrize("verb", VERBS)
 def test_one_is_no_plural(verb, places):
     assert plurals_of_one(lorasmith(verb, VERBS[verb], places)) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        ("import DS --into other --repeats 3", "--repeats"), ("layout DS --concept x --seed 2", "--seed"), ("export DS out --resolution 512", "--resolution"),
+        ("export DS out --for diffusers --absolute", "--absolute"), ("mend DS --list --last", "--last"), ("mend DS --undo --sheet look.png", "--sheet"),
+        ("publish DS --out up --private", "--private"), ("publish DS --out up --prompt zorvex", "--prompt"),
+        ("lora resize DS --rank 4 --out a.safetensors --target 0.8", "--target"),
+        ("lora extract DS --base DS --out a.safetensors --target 0.8", "--target"), ("lora convert DS --out a.safetensors --rank 8", "--rank"),
+        ("lora convert DS --out a.safetensors --to diff --rank 8", "--rank"), ("captions tag DS --again", "--again"),
+        ("captions triggers DS --mend --replacing sks", "--replacing"), ("captions triggers DS --name Mimi", "--name"),
+        ("captions triggers DS --set zorvex --trigger sks", "--trigger"),
+    ],
+)  # fmt: skip
+def test_an_option_without_an_effect_is_refused_and_nothing_is_done(tmp_path, monkeypatch, words, option):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ds").mkdir()
+    (tmp_path / "ds" / "a.png").write_bytes(png(1))
+    result = CliRunner().invoke(app, [str(tmp_path / "ds") if word == "DS" else word for word in words.split()])
+    assert isinstance(result.exception, SettingsError)
+    assert option in str(result.exception)
+    assert "no effect" in str(result.exception)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file() and ".lorasmith" not in path.parts] == ["a.png"]

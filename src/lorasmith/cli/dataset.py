@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lorasmith.cli.options import CACHE, AsJson, CacheFolder, DryRun, Ray
+from lorasmith.cli.options import CACHE, AsJson, CacheFolder, DryRun, Ray, refuse_without
 from lorasmith.pages.numbers import count
 from lorasmith.stores import url_of
 
@@ -51,6 +51,7 @@ def import_(
     from lorasmith.images.picture_cache import PICTURES
     from lorasmith.jobs.importing import import_pictures
 
+    refuse_without("--concept", concept is not None, repeats=repeats != 1)
     with progress_bar("importing") as progress, stop_on_ctrl_c() as stopping:
         report = import_pictures(
             sources,
@@ -138,6 +139,7 @@ def layout(
     from lorasmith.curation.rights import confirm, confirmed
     from lorasmith.images.picture_cache import PICTURES
 
+    refuse_without("--holdout", holdout, seed=seed)
     with progress_bar("looking") as progress:
         arranged = arrange(
             dataset, concept=concept, names=dict(_pairs(rename, "--rename")), repeats=_repeats_by_hand(repeats),
@@ -203,6 +205,7 @@ def export(
     from lorasmith.cli.progress import progress_bar
     from lorasmith.curation.export import export as write
 
+    refuse_without("--for sd-scripts", form == "sd-scripts", absolute=absolute, resolution=resolution)
     with progress_bar("exporting") as progress:
         done = write(dataset, out, form, absolute=absolute, resolution=resolution, progress=progress)
     if as_json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from lorasmith.cli.options import CACHE, AsJson, CacheFolder, DryRun
+from lorasmith.cli.options import CACHE, AsJson, CacheFolder, DryRun, refuse_without
 
 if TYPE_CHECKING:
     from lorasmith.curation.mend.mend import Mended
@@ -87,6 +87,8 @@ def mend(
     )
     _refuse_more_than_one_thing(changes, [duplicates, remove, list_, undo, replay])
     changes += _if_asked("duplicates", duplicates) + _if_asked("remove", remove)
+    refuse_without("--undo", undo, last=last)
+    refuse_without("something to mend", changes, sheet=sheet)
     if not dry_run:
         _refuse_what_needs_chosen_pictures(changes, patterns)
     settle(dataset)

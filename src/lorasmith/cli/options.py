@@ -26,6 +26,13 @@ def on_this_machine(folder: Path) -> Path:
     return folder
 
 
+def refuse_without(needed: str, there: object, **options: object) -> None:
+    """Raises SettingsError for the first of the options that was given although what it needs is not there, so that it would have no effect."""
+    given = next((name for name, value in options.items() if value), None)
+    if given is not None and not there:
+        raise SettingsError(f"--{given.replace('_', '-')} has no effect without {needed}: remove it, or add that.", code="cli.no_effect")
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON, for scripts.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
 AllowPickle = Annotated[bool, typer.Option("--allow-pickle", help="Read .ckpt, .pt and .bin files too, as weights alone.")]

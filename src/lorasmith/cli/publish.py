@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lorasmith.cli.options import AsJson, DryRun, Overwrite, base_of
+from lorasmith.cli.options import AsJson, DryRun, Overwrite, base_of, refuse_without
 
 if TYPE_CHECKING:
     from lorasmith.library.publish.publish import Published
@@ -51,6 +51,10 @@ def publish(
     from lorasmith.library.publish.hub import check_repository, push_folder
     from lorasmith.library.publish.publish import publish as make
 
+    refuse_without("--push", push is not None, private=private)
+    refuse_without("--base", base is not None, prompt=prompt)
+    if prompt and picture:
+        raise typer.BadParameter("Pictures are shown or generated. Give --picture or --prompt.", param_hint="--prompt")
     if push is not None:
         check_repository(push)
         if out.suffix == ".zip":

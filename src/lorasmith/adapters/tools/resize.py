@@ -97,7 +97,7 @@ def resize(
     target: float = 0.0,
     of_layers: Mapping[str, int] | None = None,
 ) -> tuple[dict[str, Layer], list[Resized]]:
-    """All layers in other ranks, and what each kept. `conv_rank` is for the convolutions, `rank` where it is not given; `of_layers` comes
+    """All layers in other ranks, and what each kept. `conv_rank` is for the convolutions, those of 1x1 too as with kohya's tool, `rank` where it is not given; `of_layers` comes
     before both.
 
     Raises:
@@ -134,7 +134,7 @@ def resize_file(
     out
         The new file, a .safetensors.
     rank, conv_rank
-        The new rank, and that of convolutions; with a `method` the most that a layer may have.
+        The new rank, and that of convolutions, of 1x1 too; with a `method` the most that a layer may have.
     method, target
         Choose each layer's rank: "sv_ratio" (say 20), "sv_fro" or "sv_cumulative" (a share, say 0.9).
     precision

@@ -12,7 +12,7 @@ import typer
 from lorasmith.cli.captions import options
 from lorasmith.cli.captions.save import save_plan, utf8_failures
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
-from lorasmith.cli.options import DEMO, AsJson, Ray, base_of
+from lorasmith.cli.options import DEMO, AsJson, Ray, base_of, refuse_without
 from lorasmith.cli.progress import progress_bar
 from lorasmith.pages.numbers import count
 
@@ -95,6 +95,7 @@ def tag(
     options.note_what_is_left_alone(collection, scope)
     entries = select(collection, scope)
     source = tagger or (DEMO if _is_demo(base) else None)
+    refuse_without("--tagger", source, descriptor=descriptor, again=again, ray=ray)
     opened = _open_tagger(source, descriptor)
     pictures = {entry.key: collection.folder / entry.pictures[0] for entry in entries}
     with ProbabilityStore(folder) as store:

@@ -10,7 +10,7 @@ import typer
 
 from lorasmith.cli.captions import options
 from lorasmith.cli.captions.save import save_plan, utf8_failures, warn_of_unreadable
-from lorasmith.cli.options import AsJson
+from lorasmith.cli.options import AsJson, refuse_without
 from lorasmith.cli.output import print_json
 from lorasmith.pages.numbers import count
 
@@ -62,6 +62,12 @@ def triggers(
 
     if sum([set_ is not None, from_folders, mend, bool(check), bool(suggest)]) > 1:
         raise SettingsError("--set, --from-folders, --mend, --check and --suggest are separate steps: give one of them.")
+    refuse_without("--set or --from-folders", set_ is not None or from_folders, replacing=replacing)
+    refuse_without("--suggest", suggest, name=name, seed=seed)
+    if trigger is not None and (set_ is not None or from_folders or check or suggest):
+        raise SettingsError(
+            "--trigger says what to look for or to mend, and has no effect on other steps: remove it.", code="cli.no_effect"
+        )
     collection = open_captions(folder, extension, unreadable_too=True)
     scope = options.scope_of(where, only)
     options.note_what_is_left_alone(collection, scope)

@@ -16,7 +16,7 @@ Precision = Annotated[
 ]
 ConvRank = Annotated[int | None, typer.Option(help="The same for convolutions wider than 1x1. Empty: the rank.")]
 By = Annotated[str | None, typer.Option(help="Choose each layer's rank: sv_ratio, sv_fro or sv_cumulative.")]
-Target = Annotated[float, typer.Option(help="For --by: a ratio (say 20), or a share (say 0.95).")]
+Target = Annotated[float | None, typer.Option(help="For --by: a ratio (say 20), or a share (say 0.95). Empty: 0.9, of an extraction 0.95.")]
 Family = Annotated[str | None, typer.Option(help="The family of base models, such as sdxl, where the file does not show it.")]
 BaseOption = Annotated[str | None, typer.Option("--base", help="The base model: a file, a folder, a hub id, or demo.", callback=base_of)]
 Config = Annotated[

@@ -9,7 +9,7 @@ import typer
 
 from lorasmith.cli.lora.options import BaseOption, By, Config, ConvRank, Family, Out, Pictures, Precision, Prompts, Target
 from lorasmith.cli.lora.pictures import check_pictures, draw_before_after
-from lorasmith.cli.options import AllowPickle, LoraFile, Overwrite
+from lorasmith.cli.options import AllowPickle, LoraFile, Overwrite, refuse_without
 from lorasmith.pages.numbers import count, file_size
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ def resize(
     file: LoraFile,
     out: Out,
     rank: Annotated[int, typer.Option(help="The new rank; with --by the most that a layer may have.")],
-    conv_rank: ConvRank = None,
+    conv_rank: Annotated[int | None, typer.Option(help="The same for convolutions, those of 1x1 too. Empty: the rank.")] = None,
     by: By = None,
-    target: Target = 0.9,
+    target: Target = None,
     block_ranks: Annotated[
         str | None, typer.Option(help="Other ranks for blocks, named as in network.layers: 'IN08=16,TE*=4'. The first that fits decides.")
     ] = None,
@@ -42,8 +42,11 @@ def resize(
     from lorasmith.adapters.tools.resize import resize_file
 
     check_pictures(pictures, prompts)
+    refuse_without("--by", by, target=target)
     blocks = _ranks_by_pattern(block_ranks or "")
-    reports = resize_file(file, out, rank, conv_rank, by, target, precision, overwrite, family, blocks, allow_pickle)
+    reports = resize_file(
+        file, out, rank, conv_rank, by, 0.9 if target is None else target, precision, overwrite, family, blocks, allow_pickle
+    )
     before, after = sum(report.old_rank for report in reports), sum(report.rank for report in reports)
     least, most = min(report.rank for report in reports), max(report.rank for report in reports)
     typer.echo(f"{count(len(reports), 'layer')}, sum of ranks {before} -> {after} (each from {least} to {most})")
@@ -180,7 +183,7 @@ def extract(
     rank: Annotated[int | None, typer.Option(help="The rank; with --by the most that a layer may have. Empty: 32.")] = None,
     conv_rank: ConvRank = None,
     by: By = None,
-    target: Target = 0.95,
+    target: Target = None,
     part: Annotated[list[str] | None, typer.Option(help="What is compared: unet, text_encoder ... Empty: the denoiser alone.")] = None,
     config: Config = None,
     precision: Precision = None,
@@ -197,9 +200,10 @@ def extract(
     from lorasmith.cli.progress import progress_bar
 
     check_pictures(pictures, prompts)
+    refuse_without("--by", by, target=target)
     with progress_bar("comparing") as progress:
         found = extract_file(
-            tuned, base, out, kind, rank, conv_rank, by, target, part or (), precision, overwrite, config, progress=progress
+            tuned, base, out, kind, rank, conv_rank, by, 0.95 if target is None else target, part or (), precision, overwrite, config, progress=progress
         )  # fmt: skip
     for note in found.notes:
         typer.echo(f"note: {note}")
@@ -249,6 +253,7 @@ def convert(
     from lorasmith.adapters.tools.convert import convert_file
 
     check_pictures(pictures, prompts, of_folder=to == "peft")
+    refuse_without("--to lora, diffusers or peft", to in ("lora", "diffusers", "peft"), rank=rank)
     reports, notes = convert_file(file, out, to, rank, base, family, precision, overwrite, allow_pickle)
     for note in notes:
         typer.echo(f"note: {note}")
