@@ -102,6 +102,17 @@ def test_a_running_job_ends_when_asked_and_goes_on_where_it_was(queue, tmp_path,
     assert queue.get(1).attempts == 2
 
 
+def test_a_job_that_is_resumed_while_its_last_process_is_still_leaving_waits_for_it(queue):
+    add(queue)
+    leaving = take_lock(queue.workspace.job(1).lock)
+    supervisor = Supervisor(queue, WORKER)
+    for _ in range(2):
+        supervisor.look()
+        assert (queue.get(1).state, queue.get(1).interrupted_at) == ("interrupted", "")
+    leaving.release()
+    until(lambda: queue.get(1).state == "done", supervisor.look)
+
+
 @pytest.mark.parametrize("deaf", [False, True])
 def test_a_cancelled_job_ends_even_where_it_does_not_listen(queue, deaf):
     add(queue, to=10_000, deaf=deaf)

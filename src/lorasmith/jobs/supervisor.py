@@ -118,8 +118,8 @@ class Supervisor:
     def _start(self, job: Job) -> None:
         folder = self.queue.workspace.job(job.id)
         lock = take_lock(folder.lock, patience=1.0)
-        if lock is None:
-            self._interrupted(job, "Its last process had not ended yet.")
+        if lock is None:  # it was paused and resumed, say, and its last process is still leaving: it waits on, and has lost none
+            self._end(job, "interrupted", "Its last process has not ended yet.", job.interrupted_at)
             return
         try:
             Journal(folder.events)(Started(job.attempts, job.device))
