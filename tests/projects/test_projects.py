@@ -4,6 +4,8 @@ import pytest
 
 from lorasmith.dataset_folder import locked
 from lorasmith.errors import DatasetError, InputError, SettingsError
+from lorasmith.jobs.lock import take_lock
+from lorasmith.jobs.sweep.sweep_folder import LOCK
 from lorasmith.projects.project import Project
 from lorasmith.projects.projects import Projects
 from lorasmith.projects.standing import standing_of
@@ -98,6 +100,16 @@ def test_a_project_in_which_something_works_stays_where_it_is(projects):
     with RunFolder(mimi.runs / "first").in_use(), pytest.raises(InputError) as refused:
         projects.move("mimi", "cat")
     assert refused.value.code == "project.in_use"
+    trial = RunFolder(mimi.runs / "rates" / "trial-1")
+    with trial.in_use(), pytest.raises(InputError, match="The run rates/trial-1 is going on"):
+        projects.archive("mimi")
+    with trial.being_judged(), pytest.raises(InputError, match="The run rates/trial-1 is going on"):
+        projects.archive("mimi")
+    lock = take_lock(mimi.runs / "rates" / LOCK)
+    assert lock is not None
+    with pytest.raises(InputError, match="The sweep rates is going on"):
+        projects.archive("mimi")
+    lock.release()
     with locked(mimi.dataset), pytest.raises(DatasetError) as busy:
         projects.archive("mimi")
     assert busy.value.code == "dataset.locked"
@@ -143,3 +155,23 @@ def test_how_far_a_project_has_come_follows_from_its_folders(projects):
     (run.root / "proof").mkdir()
     (run.root / "proof" / "proof.json").write_text("{}", encoding="utf-8")
     assert standing_of(mimi).stage == "proven"
+
+
+def test_the_trials_of_a_sweep_are_runs_of_their_project(projects):
+    mimi = projects.make(Project(name="Mimi"))
+    (mimi.dataset / "cat.png").write_bytes(b"x")
+    (mimi.dataset / "cat.txt").write_text("mimi", encoding="utf-8")
+    trial = RunFolder(mimi.runs / "rates" / "trial-1")
+    trial.checkpoints.mkdir(parents=True)
+    trial.settings.write_text("", encoding="utf-8")
+    with trial.in_use():
+        assert (standing_of(mimi).stage, standing_of(mimi).running) == ("running", "rates~trial-1")
+    (trial.checkpoints / "mimi.safetensors").write_bytes(b"x")
+    assert (standing_of(mimi).stage, standing_of(mimi).runs) == ("prove", 1)
+
+
+def test_the_paths_of_a_project_may_be_as_long_as_systems_allow(projects):
+    base = "/models/" + "a folder with a long name/" * 20 + "base.safetensors"
+    mimi = projects.make(Project(name="Mimi", base=base))
+    assert mimi.read().base == base
+    assert projects.change("mimi", {"base": f"{base}2", "dataset": base}).read().dataset == base

@@ -42,9 +42,11 @@ class Project(BaseModel):
     name: Annotated[Line, Field(min_length=1)] = Field(description="What people call it.")
     kind: Kind = Field("character", description="What the LoRA is of.")
     level: Level = Field("standard", description="How much work goes into it: quick, standard, competition.")
-    base: Line | None = Field(None, description="The base model: a file, a folder or a hub id. Empty: not chosen yet.")
+    base: PathLine | None = Field(None, description="The base model: a file, a folder or a hub id. Empty: not chosen yet.")
     trigger: Line | None = Field(None, description="The word that calls what was learnt. Empty: not chosen yet.")
-    dataset: Annotated[Line, Field(min_length=1)] = Field("dataset", description="Folder of the pictures; below the project, or anywhere.")
+    dataset: Annotated[PathLine, Field(min_length=1)] = Field(
+        "dataset", description="Folder of the pictures; below the project, or anywhere."
+    )
     audit_without: list[CheckName] = Field([], description="Checks of the audit that are switched off: dark, greyscale ...")
     read_words: bool = Field(False, description="Whether the audit reads words on the pictures; needs lorasmith[ocr].")
     upscaler: PathLine = Field("", description="Network that enlarges pictures that are too small, by its file. Empty: Lanczos.")
@@ -69,6 +71,11 @@ class ProjectFolder:
     @property
     def runs(self) -> Path:
         return self.root / "runs"
+
+    @property
+    def run_folders(self) -> list[Path]:
+        """What may be runs, in order: the folders in `runs`, and those in them, as a sweep's trials are."""
+        return sorted(folder for pattern in ("*", "*/*") for folder in self.runs.glob(pattern) if folder.is_dir())
 
     @property
     def dataset(self) -> Path:

@@ -24,6 +24,8 @@ from lorasmith.curation.names import TakenNames, safe_stem
 from lorasmith.dataset_folder import STATE, locked
 from lorasmith.errors import InputError, SettingsError
 from lorasmith.evaluation.run_folders import RunFolders
+from lorasmith.jobs.lock import is_held
+from lorasmith.jobs.sweep.sweep_folder import LOCK as SWEEP_LOCK
 from lorasmith.jobs.workspace import Workspace
 from lorasmith.projects.project import PROJECT_FILE, Project, ProjectFolder, first_fault
 from lorasmith.training.records.run_folder import RunFolder
@@ -147,9 +149,12 @@ def _is_id(name: str) -> bool:
 
 def _put(project: ProjectFolder, goal: Path) -> None:
     """Move a project's folder, where nobody works in it."""
-    running = next((run for run in sorted(project.runs.glob("*")) if RunFolder(run).is_running), None)
-    if running is not None:
-        raise InputError(f"The run {running.name} is going on in {project.id!r}. Stop it first.", code="project.in_use", run=running.name)
+    for folder in project.run_folders:
+        name, run = folder.relative_to(project.runs).as_posix(), RunFolder(folder)
+        if run.is_running or run.is_being_judged:
+            raise InputError(f"The run {name} is going on in {project.id!r}. Stop it first.", code="project.in_use", run=name)
+        if is_held(folder / SWEEP_LOCK):
+            raise InputError(f"The sweep {name} is going on in {project.id!r}. Stop it first.", code="project.in_use", run=name)
     inside = project.root / "dataset"
     if (inside / STATE).is_dir():
         with locked(inside):

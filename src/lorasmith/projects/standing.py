@@ -10,6 +10,7 @@ from typing import Literal
 from lorasmith.evaluation.proof.record import PROOF, RECORD
 from lorasmith.projects.picture_counts import Counts, PictureCounts
 from lorasmith.projects.project import ProjectFolder
+from lorasmith.projects.runs import BETWEEN
 from lorasmith.training.records.run_folder import RunFolder
 
 Stage = Literal["pictures", "captions", "train", "running", "prove", "proven"]
@@ -27,7 +28,7 @@ class Standing:
     """Pictures with a caption file."""
     runs: int
     running: str | None
-    """The run that goes on, by its folder's name."""
+    """The run that goes on, as its id has it behind the project's: `first`, or `rates~trial-1` of a sweep's trial."""
 
 
 def standing_of(project: ProjectFolder, count: Callable[[Path], Counts] | None = None) -> Standing:
@@ -36,8 +37,8 @@ def standing_of(project: ProjectFolder, count: Callable[[Path], Counts] | None =
     `count` counts pictures; one that is kept (`PictureCounts`) does so quicker the next time.
     """
     pictures, captioned = (count or PictureCounts())(project.dataset)
-    runs = [RunFolder(file.parent) for file in sorted(project.runs.glob("*/settings.toml"))]
-    running = next((run.root.name for run in runs if run.is_running), None)
+    runs = [run for folder in project.run_folders if (run := RunFolder(folder)).settings.is_file()]
+    running = next((BETWEEN.join(run.root.relative_to(project.runs).parts) for run in runs if run.is_running), None)
     proven = any((run.root / PROOF / RECORD).is_file() for run in runs)
     finished = any(any(run.checkpoints.glob("*.safetensors")) for run in runs)
     stage: Stage = (

@@ -35,9 +35,9 @@ class NewProject(BaseModel):
     name: Annotated[Line, Field(min_length=1)]
     kind: Kind = "character"
     level: Level = "standard"
-    base: Line | None = None
+    base: PathLine | None = None
     trigger: Line | None = None
-    dataset: Line = Field("dataset", description="A folder of this machine, by its full path; by default a new one in the project.")
+    dataset: PathLine = Field("dataset", description="A folder of this machine, by its full path; by default a new one in the project.")
 
 
 class ProjectChange(BaseModel):
@@ -46,7 +46,7 @@ class ProjectChange(BaseModel):
     name: Line | None = None
     kind: Kind | None = None
     level: Level | None = None
-    base: Line | None = None
+    base: PathLine | None = None
     trigger: Line | None = None
     audit_without: list[CheckName] | None = None
     read_words: bool | None = None
