@@ -1,4 +1,4 @@
-"""GET and PUT /api/preferences: good, bad input, changed meanwhile."""
+"""GET, PUT and PATCH /api/preferences: good, bad input, changed meanwhile."""
 
 
 def test_preferences_are_kept_as_they_were_sent(script):
@@ -14,6 +14,15 @@ def test_preferences_that_changed_meanwhile_are_412(script):
     refused = script.put("/api/preferences", json={"a": 2}, headers={"If-Match": old})
     assert (refused.status_code, refused.json()["code"]) == (412, "preferences.changed")
     assert script.put("/api/preferences", json={"a": 3}, headers={"If-Match": new}).status_code == 200
+
+
+def test_two_pages_that_change_one_preference_each_keep_both(script):
+    script.put("/api/preferences", json={"language": "en", "tile": 160, "base": "old"})
+    script.patch("/api/preferences", json={"language": "ja"})
+    assert script.patch("/api/preferences", json={"tile": 240, "base": None}).json() == {"language": "ja", "tile": 240}
+    assert script.get("/api/preferences").json() == {"language": "ja", "tile": 240}
+    assert script.patch("/api/preferences", json={"a": "x" * 70_000}).status_code == 413
+    assert script.get("/api/preferences").json() == {"language": "ja", "tile": 240}
 
 
 def test_what_cannot_be_kept_is_refused(script, workspace):

@@ -37,15 +37,27 @@ def put_preferences(
     preferences: dict[str, JsonValue], studio: OpenStudio, response: Response, if_match: IfMatch = None
 ) -> dict[str, JsonValue]:
     """Replace all preferences; 412 where another page has changed them meanwhile."""
-    text = json.dumps(preferences, indent=1)
-    if len(text) > MOST:
-        raise InputError(f"Preferences take at most {MOST} bytes.", code="preferences.too_large")
     with _writing:
         if (wanted := version_of(if_match)) is not None and wanted != _version(_read(studio)):
             raise InputError("The preferences have changed since they were read. Look at them again.", code="preferences.changed")
-        place = Workspace.at(studio.workspace).state
-        place.mkdir(exist_ok=True)
-        write_atomically(place / "preferences.json", text.encode())
+        return _written(studio, preferences, response)
+
+
+@router.patch("/preferences")
+def change_preferences(change: dict[str, JsonValue], studio: OpenStudio, response: Response) -> dict[str, JsonValue]:
+    """Change what is sent; null removes it. What another page has changed meanwhile stays."""
+    with _writing:
+        kept = {name: value for name, value in (table_of(_read(studio)) | change).items() if value is not None}
+        return _written(studio, kept, response)
+
+
+def _written(studio: Studio, preferences: dict[str, JsonValue], response: Response) -> dict[str, JsonValue]:
+    text = json.dumps(preferences, indent=1)
+    if len(text) > MOST:
+        raise InputError(f"Preferences take at most {MOST} bytes.", code="preferences.too_large")
+    place = Workspace.at(studio.workspace).state
+    place.mkdir(exist_ok=True)
+    write_atomically(place / "preferences.json", text.encode())
     response.headers["etag"] = etag(_version(text))
     return preferences
 

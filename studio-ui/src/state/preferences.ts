@@ -22,9 +22,8 @@ export function usePreferences(): [Preferences, (change: Preferences) => void] {
   const change = useCallback(
     (changed: Preferences) => {
       const key = keyOf("/api/preferences");
-      const next = { ...client.getQueryData<Preferences>(key), ...changed };
-      client.setQueryData(key, next);
-      ask(api.PUT("/api/preferences", { body: next as never })).catch(() => undefined); // it holds in this page all the same
+      client.setQueryData(key, { ...client.getQueryData<Preferences>(key), ...changed });
+      ask(api.PATCH("/api/preferences", { body: changed as never })).catch(() => undefined); // it holds in this page all the same
     },
     [client],
   );
