@@ -91,25 +91,36 @@ class Stream:
         `dataset:mimi@VERSION` for changes of pictures since the version that the page shows, `dataset:mimi` from now.
 
         A run that is watched already goes on where it is, unless it names a byte. Of a dataset a change is told once more rather than never.
+        Of a run or project that is not there it is told that it is gone, and the others are watched: a browser has one stream for all its
+        tabs, and one of them may show what another has removed.
 
         Raises:
-            InputError: there is no such topic, run or project, or there are too many.
+            InputError: there is no such topic, or there are too many.
         """
         runs: dict[str, WatchedRun] = {}
         datasets: dict[str, str] = {}
+        gone: list[tuple[Topic, str]] = []
         for topic in topics:
             kind, _, name = topic.partition(":")
             if kind == "run" and name:
                 run, at, byte = name.rpartition("@") if "@" in name else (name, "", "")
-                events = self.sources.events_of(run)
                 if at and not byte.isdecimal():
                     raise InputError(
                         f"{topic!r} is watched from {byte!r}, which is not a number of bytes.", code="events.topic", topic=topic
                     )
+                try:
+                    events = self.sources.events_of(run)
+                except InputError:
+                    gone.append(("run", run))
+                    continue
                 runs[run] = WatchedRun(events, int(byte)) if at else self._runs.get(run) or WatchedRun(events, _size(events))
             elif kind == "dataset" and name:
                 project, _, shown = name.partition("@")
-                now = self.sources.version_of(project)
+                try:
+                    now = self.sources.version_of(project)
+                except InputError:
+                    gone.append(("dataset", project))
+                    continue
                 known = (datasets.get(project), self._datasets.get(project), shown)
                 datasets[project] = next((version for version in known if version and version != now), now)
             else:
@@ -118,6 +129,8 @@ class Stream:
             raise InputError(f"More than {MOST_WATCHED} topics cannot be watched at once.", code="events.too_many")
         with self._lock:
             self._runs, self._datasets = runs, datasets
+            for what, name in gone:
+                self._tell_gone(what, name)
 
     def knows(self, last: str) -> bool:
         """Whether it can go on after the message with this id."""
@@ -158,7 +171,7 @@ class Stream:
         for run, watched in list(self._runs.items()):
             if not watched.events.parent.is_dir():  # moved or archived meanwhile
                 del self._runs[run]
-                self._put("run", {"run": run, "gone": True})
+                self._tell_gone("run", run)
                 continue
             start = watched.next if watched.next <= _size(watched.events) else 0  # another run under the same name
             events, watched.next = read_records(watched.events, start)
@@ -179,11 +192,14 @@ class Stream:
                 now = self.sources.version_of(project)
             except InputError:
                 del self._datasets[project]
-                self._put("dataset", {"project": project, "gone": True})
+                self._tell_gone("dataset", project)
                 continue
             if now != version:
                 self._datasets[project] = now
                 self._put("dataset", {"project": project, "version": now})
+
+    def _tell_gone(self, topic: Topic, name: str) -> None:
+        self._put(topic, {"run" if topic == "run" else "project": name, "gone": True})
 
     def _put(self, topic: Topic, data: Mapping[str, Any]) -> None:
         self._number += 1
@@ -206,16 +222,16 @@ class Streams:
     def open(self, last: str | None, watch: Iterable[str] = ()) -> tuple[Stream, str]:
         """A stream, and the id of the message after which to go on: of one that broke off after `last`, or of a new one.
 
-        Raises InputError where what is to be watched is not there.
+        Raises InputError where what is to be watched is no topic.
         """
         self._forget_those_who_left()
         before = self._streams.get(last.partition(".")[0]) if last else None
         if last and before is not None and before.knows(last):
             return before, last
         stream = Stream(self.sources)
+        begun = stream.begin("reset" if last else "hello")
         stream.watch(watch)
         self._streams[stream.id] = stream
-        begun = stream.begin("reset" if last else "hello")
         stream.collect()  # before it is told that it listens, so that whatever changes after that is told
         return stream, begun
 
