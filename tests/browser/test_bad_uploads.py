@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
 from pathlib import Path
+from urllib.request import Request, urlopen
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
+from lorasmith.demo.drawing import draw_scene
+from lorasmith.demo.world import random_scene
 from tests.browser.clicks import Clicks
 from tests.browser.windows import forget
+from tests.running_studio import RunningStudio
 
 
 def begin_with(page: Page, files: list[Path]) -> None:
@@ -21,6 +26,23 @@ def begin_with(page: Page, files: list[Path]) -> None:
     chooser.value.set_files(files)
     clicks.on("button", "Style")
     page.wait_for_url("**/images*")
+
+
+def add_to(page: Page, studio: RunningStudio, project: str, files: list[Path]) -> None:
+    """Files for a project that there is."""
+    page.goto(f"{studio.client.address}projects/{project}/images")
+    page.get_by_role("button", name="Add pictures").click()
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("menuitem", name="Files or archives").click()
+    chooser.value.set_files(files)
+
+
+def drawn(folder: Path, count: int) -> list[Path]:
+    """Pictures that no project has."""
+    files = [folder / f"cat-{number}.png" for number in range(count)]
+    for number, file in enumerate(files):
+        draw_scene(random_scene(100 + number)).save(file)
+    return files
 
 
 def test_a_broken_zip_is_named_and_sound_pictures_can_follow(page: Page, creatures: Path, tmp_path: Path) -> None:
@@ -60,3 +82,41 @@ def test_what_is_no_picture_is_left_out_with_its_reason_and_a_corrupt_one_says_w
     inspector.get_by_role("button", name="Remove").first.click()
     expect(page.get_by_role("status").filter(has_text=re.compile("^5 pictures, "))).to_be_visible()
     forget(console, "corrupt.png", "(Bad Request)")  # it cannot be drawn, and then it is not there
+
+
+def test_a_file_whose_receipt_was_lost_is_not_sent_for_ever(
+    page: Page, studio: RunningStudio, project: str, tmp_path: Path, console: list[str]
+) -> None:
+    (picture,) = drawn(tmp_path, 1)
+
+    def lose_the_answer(route: Route) -> None:
+        """The file arrives as a whole, and its sender does not hear of it."""
+        token = studio.address.partition("token=")[2]
+        sent = {name: value for name, value in route.request.headers.items() if name in ("x-name", "upload-length", "upload-offset")}
+        received = Request(route.request.url, picture.read_bytes(), {"Authorization": f"Bearer {token}", **sent}, method="PUT")
+        with urlopen(received) as answer:
+            assert json.load(answer)["complete"]
+        route.abort("connectionreset")
+
+    page.route("**/api/uploads/*/files/0", lose_the_answer, times=1)
+    add_to(page, studio, project, [picture])
+    expect(page.get_by_role("list", name="Files on their way")).to_contain_text("Pictures added: 1; files left out: 0")
+    forget(console, "ERR_CONNECTION_RESET")
+
+
+def test_a_file_that_is_removed_before_its_turn_is_named_and_the_others_come_in(
+    page: Page, studio: RunningStudio, project: str, tmp_path: Path, console: list[str]
+) -> None:
+    pictures = drawn(tmp_path, 2)
+
+    def remove_first(route: Route) -> None:
+        pictures[0].unlink()
+        route.continue_()
+
+    page.route("**/api/uploads", remove_first, times=1)
+    add_to(page, studio, project, pictures)
+    uploads = page.get_by_role("list", name="Files on their way")
+    expect(uploads).to_contain_text("Pictures added: 1; files left out: 0")
+    uploads.locator("summary").click()
+    expect(uploads).to_contain_text("cat-0.png could not be read: it was removed or changed meanwhile.")
+    forget(console, "ERR_FILE_NOT_FOUND", "ERR_UPLOAD_FILE_CHANGED")

@@ -2,6 +2,7 @@ import { api, ask, type Shape } from "../api/client";
 import { Problem, problemOf } from "../api/problem";
 import { listen } from "../events/news";
 import { hasEnded } from "../frame/job";
+import i18next from "../words";
 import type { Gathered } from "./gather";
 import { putFile } from "./put";
 import { allUploads, changeUpload, dropUpload, getUpload, putUpload, rememberedUploads } from "./store";
@@ -75,18 +76,38 @@ async function sendOne(id: string, number: number, signal: AbortSignal): Promise
         changeUpload(id, (upload) => ({ ...upload, state: "failed", problem }));
         throw error;
       }
+      if (problem.code === "studio.unreachable" && !(await isReadable(file))) {
+        changeUpload(id, (upload) => withFile(upload, number, { refused: i18next.t("uploads:unreadable", { name }) }));
+        return;
+      }
       changeUpload(id, (upload) => ({ ...upload, state: "waiting" }));
       await new Promise((done) => setTimeout(done, TRY_AGAIN_AFTER));
-      await lookAgain(id, number);
+      if (await isThere(id, number)) return;
     }
   }
 }
 
-/** Ask the studio where a file broke off. */
-async function lookAgain(id: string, number: number): Promise<void> {
+/** Whether a file is still what was chosen. Browsers say of one that was removed or changed since, and of a studio that is gone, the same. */
+async function isReadable(file: File): Promise<boolean> {
+  const reader = file.stream().getReader(); // a part of a file that is gone would be empty, and no fault
+  try {
+    await reader.read();
+    return true;
+  } catch {
+    return false;
+  } finally {
+    reader.cancel().catch(() => undefined);
+  }
+}
+
+/** Ask the studio what it has of a file that broke off: all of it, where only the answer was lost. */
+async function isThere(id: string, number: number): Promise<boolean> {
   const there = await ask(api.GET("/api/uploads/{upload}", { params: { path: { upload: id } } })).catch(() => undefined);
-  const file = there?.files.find((one) => one.number === number);
-  if (there) changeUpload(id, (upload) => withFile(upload, number, { sent: file?.received ?? 0 }));
+  if (!there) return false;
+  const file = there.files.find((one) => one.number === number);
+  const complete = file?.complete ?? false;
+  changeUpload(id, (upload) => withFile({ ...upload, state: "sending" }, number, { sent: file?.received ?? 0, complete }));
+  return complete;
 }
 
 async function commit(id: string): Promise<void> {
