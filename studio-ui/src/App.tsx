@@ -3,7 +3,7 @@ import { ModalsProvider } from "@mantine/modals";
 import { Notifications } from "@mantine/notifications";
 import { QueryClientProvider } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
-import { Route, Switch } from "wouter";
+import { Route, Router, Switch } from "wouter";
 import { makeClient } from "./api/cache";
 import { Freshness } from "./events/Freshness";
 import { Broken } from "./frame/Broken";
@@ -12,6 +12,7 @@ import { Gone } from "./frame/Gone";
 import { Habits } from "./frame/Habits";
 import { askAhead } from "./screens/ahead";
 import { Home } from "./screens/home/Home";
+import { usePathAsItIs, useSearchAsItIs } from "./state/address";
 import { theme, variables } from "./theme/theme";
 
 const client = makeClient();
@@ -41,24 +42,26 @@ export function App() {
       <QueryClientProvider client={client}>
         <ModalsProvider>
           <Notifications position="bottom-right" containerWidth={320} />
-          <Freshness />
-          <Habits />
-          <Frame>
-            <Broken>
-              <Suspense>
-                <Switch>
-                  {Object.entries(SCREENS).map(([path, Screen]) => (
-                    <Route key={path} path={path}>
-                      <Screen />
+          <Router hook={usePathAsItIs} searchHook={useSearchAsItIs}>
+            <Freshness />
+            <Habits />
+            <Frame>
+              <Broken>
+                <Suspense>
+                  <Switch>
+                    {Object.entries(SCREENS).map(([path, Screen]) => (
+                      <Route key={path} path={path}>
+                        <Screen />
+                      </Route>
+                    ))}
+                    <Route>
+                      <Gone />
                     </Route>
-                  ))}
-                  <Route>
-                    <Gone />
-                  </Route>
-                </Switch>
-              </Suspense>
-            </Broken>
-          </Frame>
+                  </Switch>
+                </Suspense>
+              </Broken>
+            </Frame>
+          </Router>
         </ModalsProvider>
       </QueryClientProvider>
     </MantineProvider>

@@ -49,7 +49,7 @@ def test_a_project_that_is_not_there_is_404(script, mimi, id):
     assert script.patch(f"/api/projects/{id}", json={}).status_code == 404
     assert script.delete(f"/api/projects/{id}").status_code == 404
     assert script.post(f"/api/projects/{id}:move", json={"to": "dog"}).status_code == 404
-    assert script.post(f"/api/projects/archived/{id}:restore").status_code == 404
+    assert script.post(f"/api/projects:archived/{id}:restore").status_code == 404
 
 
 def test_what_is_sent_is_changed_and_null_removes(script, mimi):
@@ -128,11 +128,17 @@ def test_a_project_in_use_is_423(script, mimi, workspace):
         assert script.post("/api/projects/mimi:move", json={"to": "dog"}).status_code == 423
 
 
+def test_a_project_may_be_called_as_what_the_api_has_for_all(script):
+    for name in ("Archived", "Demo"):
+        id = script.post("/api/projects", json={"name": name}).json()["id"]
+        assert script.get(f"/api/projects/{id}").json()["name"] == name
+
+
 def test_a_project_goes_into_the_bin_and_comes_back(script, mimi):
     name = script.delete("/api/projects/mimi").json()["archived"]
     assert script.get("/api/projects").json() == []
-    assert [one["id"] for one in script.get("/api/projects/archived").json()] == [name]
-    assert script.post(f"/api/projects/archived/{name}:restore").json()["id"] == "mimi"
+    assert [one["id"] for one in script.get("/api/projects:archived").json()] == [name]
+    assert script.post(f"/api/projects:archived/{name}:restore").json()["id"] == "mimi"
     assert script.get("/api/projects/mimi").json()["name"] == "Mimi"
 
 

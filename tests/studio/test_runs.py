@@ -128,15 +128,23 @@ def test_the_log_has_no_secrets(script, run):
 
 def test_runs_are_compared_by_the_settings_in_which_they_differ(script, run, workspace):
     make_run(workspace / "runs" / "other", rank=4)
-    assert script.get("/api/runs/compare", params={"runs": "zorvex,other"}).json() == [
+    assert script.get("/api/runs:compare", params={"runs": ["zorvex", "other"]}).json() == [
         {"setting": "network.rank", "values": {"zorvex": 8, "other": 4}}
     ]
-    assert script.get("/api/runs/compare", params={"runs": "zorvex,gone"}).status_code == 404
+    assert script.get("/api/runs:compare", params={"runs": ["zorvex", "gone"]}).status_code == 404
+
+
+def test_runs_whose_names_mean_something_in_addresses_are_shown_and_compared(script, run, workspace):
+    for name, rank in (("compare", 4), ("first, again", 2)):
+        make_run(workspace / "runs" / name, rank=rank)
+        assert script.get(f"/api/runs/{name}").json()["id"] == name
+    (difference,) = script.get("/api/runs:compare", params={"runs": ["compare", "first, again"]}).json()
+    assert difference["values"] == {"compare": 4, "first, again": 2}
 
 
 def test_of_datasets_that_differ_only_the_settings_that_differ_are_told(script, run, workspace):
     make_run(workspace / "runs" / "other", pictures="drawings")
-    assert script.get("/api/runs/compare", params={"runs": "zorvex,other"}).json() == [
+    assert script.get("/api/runs:compare", params={"runs": ["zorvex", "other"]}).json() == [
         {"setting": "datasets.1.path", "values": {"zorvex": "pictures", "other": "drawings"}}
     ]
 

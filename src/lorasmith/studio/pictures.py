@@ -169,7 +169,7 @@ def facts(studio: Studio, folder: ProjectFolder, picture: str, resolution: int |
         return PictureFacts(
             **item.model_dump(), text="" if entry is None else entry.caption.text, findings=views(found),
             mended=made_by[-1].words if made_by else "", original=made_by[0].original.path if made_by else picture,
-            original_url=f"/files/projects/{folder.id}/originals/{quote(picture)}" if made_by else None,
+            original_url=f"/files/projects/{quote(folder.id)}/originals/{quote(picture)}" if made_by else None,
             history=[_step(step) for recipe in made_by for step in recipe.steps],
         )  # fmt: skip
 
@@ -256,4 +256,4 @@ def _item(project: str, picture: str, file: PictureFile, entry: Entry | None, fi
 
 def picture_url(project: str, picture: str) -> str:
     """The address of a picture's file."""
-    return f"/files/projects/{project}/pictures/{quote(picture)}"
+    return f"/files/projects/{quote(project)}/pictures/{quote(picture)}"

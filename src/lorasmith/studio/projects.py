@@ -104,13 +104,13 @@ def make_demo_project(studio: OpenStudio, response: Response) -> ProjectView:
     return _with_version(studio, make(studio.projects), response)
 
 
-@router.get("/projects/archived")
+@router.get("/projects:archived")
 def list_archived_projects(studio: OpenStudio) -> list[ProjectView]:
     """What is in the bin; `id` is the name there."""
     return [view(studio, project) for project in studio.projects.archived]
 
 
-@router.post("/projects/archived/{name}:restore")
+@router.post("/projects:archived/{name}:restore")
 def restore_project(name: str, studio: OpenStudio) -> ProjectView:
     """Take a project out of the bin."""
     return view(studio, studio.projects.restore(name))

@@ -117,10 +117,10 @@ def list_runs(studio: OpenStudio, project: str = "") -> list[RunView]:
     return sorted(found, key=lambda run: -(run.last_event.timestamp() if run.last_event else 0))
 
 
-@router.get("/runs/compare")
-def compare_runs(runs: str, studio: OpenStudio) -> list[Difference]:
-    """The settings in which runs differ; `runs` are their ids with commas between them."""
-    flat = {id: _flat(_settings(find_run(studio.projects, id))) for id in runs.split(",") if id}
+@router.get("/runs:compare")
+def compare_runs(runs: Annotated[list[str], Query(description="Their ids.")], studio: OpenStudio) -> list[Difference]:
+    """The settings in which runs differ."""
+    flat = {id: _flat(_settings(find_run(studio.projects, id))) for id in runs}
     names = dict.fromkeys(name for settings in flat.values() for name in settings)
     values = {name: {id: settings.get(name) for id, settings in flat.items()} for name in names}
     return [Difference(setting=name, values=each) for name, each in values.items() if len({str(value) for value in each.values()}) > 1]

@@ -1,5 +1,6 @@
 import { useLocation } from "wouter";
 import { useGet } from "../api/queries";
+import { decoded } from "../state/address";
 
 const LAST = "lorasmith:project";
 
@@ -8,8 +9,8 @@ export function useProjectId(): string {
   const [path] = useLocation();
   const found = path.match(/^\/projects\/([^/]+)/)?.[1] ?? path.match(/^\/(?:runs|sweeps)\/([^/~]+)(?:~|%7E)/)?.[1]; // the run mimi~first is of mimi
   if (found) {
-    rememberProject(decodeURIComponent(found));
-    return decodeURIComponent(found);
+    rememberProject(decoded(found));
+    return decoded(found);
   }
   return lastProject();
 }

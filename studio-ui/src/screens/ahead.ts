@@ -2,6 +2,7 @@ import type { QueryClient } from "@tanstack/react-query";
 import { api, ask } from "../api/client";
 import { keyOf } from "../api/queries";
 import { type Asked, pictureList } from "../components/gallery/pictureList";
+import { decoded } from "../state/address";
 import { curveOf } from "./run/curveOf";
 
 const OF_PICTURES = /^\/projects\/([^/]+)\/(images|captions)$/;
@@ -11,8 +12,8 @@ const OF_A_RUN = /^\/runs\/([^/]+)$/;
 export function askAhead(client: QueryClient, { pathname, search }: Location): void {
   const [, project, screen] = pathname.match(OF_PICTURES) ?? [];
   const [, run] = pathname.match(OF_A_RUN) ?? [];
-  if (project !== undefined) client.prefetchQuery(pictureList(client, decodeURIComponent(project), askedBy(search, screen)));
-  if (run !== undefined) askForRun(client, decodeURIComponent(run)).catch(() => undefined); // the screen asks again, and says why not
+  if (project !== undefined) client.prefetchQuery(pictureList(client, decoded(project), askedBy(search, screen)));
+  if (run !== undefined) askForRun(client, decoded(run)).catch(() => undefined); // the screen asks again, and says why not
 }
 
 function askedBy(search: string, screen?: string): Asked {

@@ -10,13 +10,13 @@ import classes from "./Home.module.css";
 export function Archived() {
   const { t } = useTranslation("home");
   const client = useQueryClient();
-  const { data = [] } = useGet("/api/projects/archived");
+  const { data = [] } = useGet("/api/projects:archived");
   if (data.length === 0) return null;
 
   function restore(name: string): void {
-    ask(api.POST("/api/projects/archived/{name}:restore", { params: { path: { name } } }))
+    ask(api.POST("/api/projects:archived/{name}:restore", { params: { path: { name } } }))
       .catch(sayProblem)
-      .finally(() => lookAgain(client, "/api/projects", "/api/projects/archived"));
+      .finally(() => lookAgain(client, "/api/projects", "/api/projects:archived"));
   }
 
   return (

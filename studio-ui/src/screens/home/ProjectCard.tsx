@@ -69,7 +69,7 @@ function ProjectMenu({ project }: { project: Shape<"ProjectView"> }) {
     ask(api.DELETE("/api/projects/{project}", { params: { path: { project: project.id } } }))
       .then(() => say(t("in_bin", { name: project.name })))
       .catch(sayProblem)
-      .finally(() => lookAgain(client, "/api/projects", "/api/projects/archived"));
+      .finally(() => lookAgain(client, "/api/projects", "/api/projects:archived"));
   }
 
   return (

@@ -2,7 +2,7 @@ import { Button } from "@mantine/core";
 import { ImagePlus, SearchX } from "lucide-react";
 import { useEffect, useMemo, useRef } from "react";
 import { useTranslation } from "react-i18next";
-import { useLocation, useParams } from "wouter";
+import { useLocation } from "wouter";
 import type { Shape } from "../../api/client";
 import { useGet } from "../../api/queries";
 import { EmptyState } from "../../components/EmptyState";
@@ -18,7 +18,7 @@ import { FailedParts } from "../../components/PartFailed";
 import { ProjectGone } from "../../components/ProjectGone";
 import { sayProblem } from "../../components/say";
 import { useKeys } from "../../keys/useKeys";
-import { useAddress } from "../../state/address";
+import { useAddress, useAddressPart } from "../../state/address";
 import { usePreferences } from "../../state/preferences";
 import { AddPictures } from "../../uploads/AddPictures";
 import { DropWindow } from "../../uploads/DropWindow";
@@ -46,7 +46,7 @@ const TOLD = new Set(["captions.filter", "dataset.no_folder"]); // problems that
 /** A project's pictures, with what is wrong with them and what can be done about it. */
 export default function Images() {
   const { t } = useTranslation("images");
-  const { project } = useParams<{ project: string }>();
+  const project = useAddressPart("project");
   const [, go] = useLocation();
   const [q, setQ] = useAddress("q");
   const [concept, setConcept] = useAddress("concept");

@@ -1,7 +1,7 @@
 import { Anchor, Button, Group } from "@mantine/core";
 import { ShieldCheck } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { Link, useParams } from "wouter";
+import { Link } from "wouter";
 import { useGet } from "../../api/queries";
 import { ErrorCard } from "../../components/ErrorCard";
 import { bytes, number } from "../../components/format";
@@ -10,6 +10,7 @@ import { useJob } from "../../components/jobs/useJob";
 import { Loaded } from "../../components/Loaded";
 import { NotThere } from "../../components/NotThere";
 import { Sentence } from "../../components/Sentence";
+import { useAddressPart } from "../../state/address";
 import { LoraActions } from "../library/LoraActions";
 import { fact, titleOf } from "../library/lora";
 import { type Lora as File, useLoras } from "../library/useLoras";
@@ -22,7 +23,7 @@ import { Programs } from "./Programs";
 /** One LoRA file: what is in it, what each program does with it, what it says of itself. */
 export default function Lora() {
   const { t } = useTranslation("library");
-  const { file: id } = useParams<{ file: string }>();
+  const id = useAddressPart("file");
   const found = useGet("/api/library/{id}", { path: { id } });
   const all = useLoras({});
   const lora = all.data?.loras.find((each) => each.id === id);

@@ -2,13 +2,13 @@ import { Button } from "@mantine/core";
 import { ImageOff } from "lucide-react";
 import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
-import { Link, useLocation, useParams } from "wouter";
+import { Link, useLocation } from "wouter";
 import { useGet } from "../../api/queries";
 import { EmptyState } from "../../components/EmptyState";
 import { usePictureList, useWatchOfPictures } from "../../components/gallery/pictureList";
 import { JobBar } from "../../components/jobs/JobBar";
 import { Loaded } from "../../components/Loaded";
-import { useAddress } from "../../state/address";
+import { useAddress, useAddressPart } from "../../state/address";
 import { pictureAddress, pictureAt, renamedTo } from "../images/pictureAddress";
 import { usePictureChanges } from "../images/usePictureChanges";
 import classes from "./Picture.module.css";
@@ -18,7 +18,7 @@ import { isTool } from "./tool";
 /** One picture: cropped, erased in parts, split, flipped, turned, mended; before and after; what was done to it. */
 export default function Picture() {
   const { t } = useTranslation("picture");
-  const { project } = useParams<{ project: string }>();
+  const project = useAddressPart("project");
   const [, go] = useLocation();
   const picture = pictureAt(location.pathname);
   const [tool] = useAddress("tool");

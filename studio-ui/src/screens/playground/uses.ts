@@ -1,5 +1,6 @@
 /** LoRAs in use, as they are in the address: `%2Floras%2Fmimi.safetensors:0.8,ink:1`. */
 
+import { decoded } from "../../state/address";
 import type { Lora } from "../library/useLoras";
 
 export interface Use {
@@ -35,12 +36,4 @@ export function meantBy(
   const file = library?.find((each) => each.file === lora)?.file ?? (named.length === 1 ? named[0]?.file : undefined);
   if (file !== undefined || library === undefined || lora === "") return { file };
   return { problem: named.length > 1 ? "several_of_name" : "not_in_library" };
-}
-
-function decoded(name: string): string {
-  try {
-    return decodeURIComponent(name);
-  } catch {
-    return name; // typed by hand, with a % in it
-  }
 }

@@ -1,16 +1,17 @@
 import { Button } from "@mantine/core";
 import { Trophy } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { Link, Redirect, useParams } from "wouter";
+import { Link, Redirect } from "wouter";
 import { useGet } from "../../api/queries";
 import { EmptyState } from "../../components/EmptyState";
 import { Loaded } from "../../components/Loaded";
+import { useAddressPart } from "../../state/address";
 import classes from "./Proof.module.css";
 
 /** A project's proof: that of its latest run which is proven, or else which has files to prove. */
 export default function ProjectProof() {
   const { t } = useTranslation("proof");
-  const project = decodeURIComponent(useParams<{ project: string }>().project);
+  const project = useAddressPart("project");
   const runs = useGet("/api/runs", { query: { project } });
   return (
     <div className={classes.screen}>

@@ -1,8 +1,8 @@
 import { useTranslation } from "react-i18next";
-import { useParams } from "wouter";
 import { useGet } from "../../api/queries";
 import { ErrorCard } from "../../components/ErrorCard";
 import { Loaded } from "../../components/Loaded";
+import { useAddressPart } from "../../state/address";
 import { RunGone } from "../run/RunGone";
 import classes from "./Proof.module.css";
 import { RunProof } from "./RunProof";
@@ -11,7 +11,7 @@ import { Unproven } from "./Unproven";
 /** Whether a run's LoRA is good, which file and weight to use, how one knows, and what to change next time. */
 export default function Proof() {
   const { t } = useTranslation("proof");
-  const id = decodeURIComponent(useParams<{ run: string }>().run);
+  const id = useAddressPart("run");
   const run = useGet("/api/runs/{run}", { path: { run: id } });
   const proof = useGet("/api/runs/{run}/proof", { path: { run: id } }, { enabled: run.data !== undefined });
   const unproven = proof.error?.code === "proof.not_found";

@@ -1,10 +1,9 @@
 import { Tabs } from "@mantine/core";
 import { useTranslation } from "react-i18next";
-import { useParams } from "wouter";
 import type { Shape } from "../../api/client";
 import { useGet } from "../../api/queries";
 import { Loaded } from "../../components/Loaded";
-import { useAddress } from "../../state/address";
+import { useAddress, useAddressPart } from "../../state/address";
 import { NotBegun } from "./NotBegun";
 import classes from "./Run.module.css";
 import { RunCurves } from "./RunCurves";
@@ -23,7 +22,7 @@ const LOOK_EVERY = 1000; // milliseconds, while a run has not begun
 
 /** One run: how far it is, its curves, samples, log and settings, and what can be asked of it. */
 export default function Run() {
-  const id = decodeURIComponent(useParams<{ run: string }>().run);
+  const id = useAddressPart("run");
   const job = useJobOf(id);
   const listed = useGet("/api/runs", undefined, { refetchInterval: (query) => (job && !isIn(query.state.data, id) ? LOOK_EVERY : false) });
   const waits = job !== undefined && !isIn(listed.data, id);

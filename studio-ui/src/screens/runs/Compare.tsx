@@ -19,7 +19,7 @@ const SMOOTHING = 0.9;
 export function Compare({ ids }: { ids: string[] }) {
   const { t } = useTranslation("runs");
   const { told } = useTold();
-  const differences = useGet("/api/runs/compare", { query: { runs: ids.join(",") } });
+  const differences = useGet("/api/runs:compare", { query: { runs: ids } });
   const runs = useEach(ids, (run) => ({
     queryKey: keyOf("/api/runs/{run}", { path: { run } }),
     queryFn: () => ask(api.GET("/api/runs/{run}", { params: { path: { run } } })),

@@ -7,7 +7,7 @@ import { useGet } from "../../api/queries";
 import { EmptyState } from "../../components/EmptyState";
 import { Loaded } from "../../components/Loaded";
 import { useProjectId } from "../../frame/project";
-import { useAddress } from "../../state/address";
+import { decoded, useAddress } from "../../state/address";
 import { Compare } from "./Compare";
 import { Queue } from "./Queue";
 import classes from "./Runs.module.css";
@@ -22,8 +22,8 @@ export default function Runs() {
   const sweeps = useGet("/api/sweeps");
   const project = useProjectId();
   const [compared, compare] = useAddress("compare");
-  const [chosen, choose] = useState<string[]>(compared ? compared.split(",") : []);
-  const ids = compared ? compared.split(",").slice(0, MOST_COMPARED) : [];
+  const [chosen, choose] = useState<string[]>(() => idsIn(compared));
+  const ids = idsIn(compared).slice(0, MOST_COMPARED);
   return (
     <div className={classes.screen}>
       <Group justify="space-between">
@@ -33,7 +33,7 @@ export default function Runs() {
             {t("all_runs")}
           </Button>
         ) : (
-          <Button variant="default" disabled={chosen.length < 2} onClick={() => compare(chosen.slice(0, MOST_COMPARED).join(","))}>
+          <Button variant="default" disabled={chosen.length < 2} onClick={() => compare(withCommas(chosen.slice(0, MOST_COMPARED)))}>
             {chosen.length < 2 ? t("compare_none") : t("compare", { count: chosen.length })}
           </Button>
         )}
@@ -65,4 +65,13 @@ export default function Runs() {
       )}
     </div>
   );
+}
+
+/** Ids as the address has them: a name may have a comma in it. */
+function withCommas(ids: readonly string[]): string {
+  return ids.map(encodeURIComponent).join(",");
+}
+
+function idsIn(address: string): string[] {
+  return address.split(",").filter(Boolean).map(decoded);
 }

@@ -1,6 +1,7 @@
 import { useTranslation } from "react-i18next";
-import { Link, useParams } from "wouter";
+import { Link } from "wouter";
 import { LibraryFolders } from "../../components/folders/LibraryFolders";
+import { useAddressPart } from "../../state/address";
 import { Appearance } from "./Appearance";
 import { Models } from "./Models";
 import classes from "./Settings.module.css";
@@ -9,7 +10,7 @@ import { SECTIONS, type Section, sectionOf } from "./sections";
 /** What holds for all projects: how the page looks, where LoRAs are, and the models that there are to choose from. */
 export default function Settings() {
   const { t } = useTranslation("settings");
-  const section = sectionOf(useParams<{ section?: string }>().section);
+  const section = sectionOf(useAddressPart("section"));
   return (
     <div className={classes.settings}>
       <nav className={classes.sections} aria-label={t("sections")}>

@@ -1,12 +1,11 @@
 import { Tabs } from "@mantine/core";
 import { useTranslation } from "react-i18next";
-import { useParams } from "wouter";
 import type { Shape } from "../../api/client";
 import { useGet } from "../../api/queries";
 import { ErrorCard } from "../../components/ErrorCard";
 import { Loaded } from "../../components/Loaded";
 import { NotThere } from "../../components/NotThere";
-import { useAddress } from "../../state/address";
+import { useAddress, useAddressPart } from "../../state/address";
 import { NotBegun } from "../run/NotBegun";
 import { Effects } from "./Effects";
 import { useJobOfSweep } from "./jobOf";
@@ -22,7 +21,7 @@ const GOING: ReadonlySet<string> = new Set(["waiting", "running", "stopping"]);
 /** One sweep: its trials as they go, which to use, and what each setting did. */
 export default function Sweep() {
   const { t } = useTranslation("sweeps");
-  const id = decodeURIComponent(useParams<{ sweep: string }>().sweep);
+  const id = useAddressPart("sweep");
   const job = useJobOfSweep(id);
   const jobs = useGet("/api/jobs");
   const listed = useGet("/api/sweeps", undefined, {

@@ -1,14 +1,14 @@
 import { Button, SegmentedControl } from "@mantine/core";
 import { FolderOpen } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { Link, useParams } from "wouter";
+import { Link } from "wouter";
 import type { Shape } from "../../api/client";
 import { useGet } from "../../api/queries";
 import { EmptyState } from "../../components/EmptyState";
 import { ErrorCard } from "../../components/ErrorCard";
 import { Loaded } from "../../components/Loaded";
 import { ProjectGone } from "../../components/ProjectGone";
-import { useAddress } from "../../state/address";
+import { useAddress, useAddressPart } from "../../state/address";
 import { usePreferences } from "../../state/preferences";
 import { BaseChoice } from "./BaseChoice";
 import { ExpertForm } from "./ExpertForm";
@@ -26,7 +26,7 @@ import { type Training, useTraining } from "./useTraining";
 
 /** What will be trained, how, and what that will take: the last look before it begins. */
 export default function Train() {
-  const { project = "" } = useParams<{ project: string }>();
+  const project = useAddressPart("project");
   const found = useGet("/api/projects/{project}", { path: { project } });
   return (
     <div className={classes.screen}>
