@@ -3,7 +3,7 @@
 What it shows is little beside a Windows machine, but it is what programs written elsewhere most often run into:
 
 - modules and functions that only POSIX has are missing for Lorasmith;
-- a file that is open or mapped cannot be replaced, renamed or removed;
+- a file that is open or mapped cannot be replaced, renamed or removed, and nothing is renamed onto what is there already;
 - names that Windows keeps for devices, that have one of its special characters, or end with a dot or a space cannot be made;
 - names that differ in case alone, or in how their accents are written, are one file;
 - there is no /proc;
@@ -147,6 +147,15 @@ def _audit(event: str, args: tuple) -> None:
         raise OSError(1314, "A required privilege is not held by the client", os.fsdecode(args[1]))
 
 
+_rename = os.rename
+
+
+def _rename_as_windows(src, dst, **more):
+    if _is_ours() and os.path.lexists(dst) and not os.path.samefile(src, dst):
+        raise FileExistsError(183, "Cannot create a file when that file already exists", os.fsdecode(dst))
+    _rename(src, dst, **more)
+
+
 _popen = subprocess.Popen.__init__
 
 
@@ -160,6 +169,7 @@ def _popen_as_windows(self, *args, pass_fds=(), preexec_fn=None, **more):
 
 def become_windows() -> None:
     builtins.__import__ = _import_as_windows
+    os.rename = _rename_as_windows
     os.__class__ = _Os
     subprocess.Popen.__init__ = _popen_as_windows
     sys.addaudithook(_audit)

@@ -142,6 +142,16 @@ def test_a_finished_run_goes_on_and_its_last_lora_is_kept(settings_for, tmp_path
         assert file.metadata()["ss_steps"] == "9"
 
 
+def test_a_kept_lora_may_take_the_place_of_the_same_one(settings_for, tmp_path):
+    """As where a run that ended early, after an epoch whose LoRA was written, goes on: on Windows nothing may be renamed onto it."""
+    folder = RunFolder(tmp_path / "run")
+    train(settings_for(), folder.root)
+    last = (folder.checkpoints / "toy.safetensors").read_bytes()
+    (folder.checkpoints / "toy-000002.safetensors").write_bytes(last)
+    resume(folder.root, changes={"training.epochs": 3})
+    assert (folder.checkpoints / "toy-000002.safetensors").read_bytes() == last
+
+
 def test_a_longer_run_at_a_constant_rate_is_the_same_as_one_that_was_as_long_from_the_start(settings_for, tmp_path):
     whole = train(settings_for(training={"epochs": 3}, **CONSTANT), tmp_path / "whole").file
     train(settings_for(**CONSTANT), tmp_path / "run")

@@ -267,13 +267,17 @@ def test_a_base_with_nan_in_its_weights_is_named_before_anything_is_cached_or_tr
     assert not (tmp_path / "cache" / "latents").exists()
 
 
-def test_weights_that_the_optimizer_makes_infinite_are_not_saved(settings_for, tmp_path):
+@pytest.mark.parametrize("checkpoints", [{}, {"save_every_n_steps": 1}], ids=["by epochs", "by steps"])
+def test_weights_that_the_optimizer_makes_infinite_are_not_saved(settings_for, tmp_path, checkpoints):
     settings = settings_for(
-        optimizer={"learning_rate": 10.0, "args": {"eps": 0.0}}, training={"epochs": 60, "batch_size": 2, "max_grad_norm": 0}
+        optimizer={"learning_rate": 10.0, "args": {"eps": 0.0}},
+        training={"epochs": 60, "batch_size": 2, "max_grad_norm": 0},
+        checkpoints=checkpoints,
     )
     with pytest.raises(RunError, match=r"weights are not finite"):
         train(settings, tmp_path / "run")
     assert not list((tmp_path / "run" / "state").glob("step-*.pt"))
+    assert not list((tmp_path / "run" / "checkpoints").iterdir())
 
 
 def test_pictures_that_are_changed_with_each_showing_resume_to_the_same_bytes(settings_for, creatures, tmp_path):

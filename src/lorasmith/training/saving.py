@@ -20,8 +20,7 @@ def save_run_state(run: Run, state: TrainState) -> None:
     """
     if not run.is_main:
         return
-    if not run.learner.is_finite:
-        raise weights_not_finite(state.step, run.folder.root)
+    _refuse_not_finite(run, state.step)
     run.learner.save_to(state)
     state.loss_sums = run.metrics.sums
     save_state(run.folder.state, state)
@@ -29,10 +28,14 @@ def save_run_state(run: Run, state: TrainState) -> None:
 
 
 def save_checkpoint(run: Run, epoch: int, step: int, suffix: str = "", final: bool = False) -> Path:
-    """Write the LoRA of this moment as NAME + `suffix`, and the EMA's beside it where there is one; returns its path."""
+    """Write the LoRA of this moment as NAME + `suffix`, and the EMA's beside it where there is one; returns its path.
+
+    Raises RunError where the weights are not finite.
+    """
     path = run.folder.checkpoints / f"{run.settings.name}{suffix}.safetensors"
     if not run.is_main:
         return path
+    _refuse_not_finite(run, step)
     learner = run.learner
     metadata = lora_metadata(
         run.settings,
@@ -50,6 +53,11 @@ def save_checkpoint(run: Run, epoch: int, step: int, suffix: str = "", final: bo
     return path
 
 
+def _refuse_not_finite(run: Run, step: int) -> None:
+    if not run.learner.is_finite:
+        raise weights_not_finite(step, run.folder.root)
+
+
 def keep_final(run: Run, state: TrainState) -> None:
     """Where a finished run goes on, name the LoRA that was its last one after its epoch or step, so that the new last one spares it."""
     final = run.folder.checkpoints / f"{run.settings.name}.safetensors"
@@ -59,7 +67,7 @@ def keep_final(run: Run, state: TrainState) -> None:
     suffix = step_suffix(state.step) if into_epoch else epoch_suffix(epoch - 1)
     for path in (final, ema_beside(final)):
         if path.exists():
-            kept = path.rename(path.with_name(path.name.replace(run.settings.name, run.settings.name + suffix, 1)))
+            kept = path.replace(path.with_name(path.name.replace(run.settings.name, run.settings.name + suffix, 1)))
             run.emit(events.CheckpointSaved(kept.relative_to(run.folder.root).as_posix(), epoch if into_epoch else epoch - 1, state.step))
 
 
