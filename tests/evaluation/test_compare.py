@@ -50,7 +50,9 @@ def test_settings_that_differ_are_listed_and_no_folder_of_this_machine(two_runs,
         "training.batch_size": (1, 2),
         "optimizer.learning_rate": (1e-4, 1e-3),
     }
-    assert [run.losses[-1][0] for run in comparison.runs] == [5, 6]  # images seen: five steps of one, three of two
+    # Images seen: all five in both, in five steps of one, and in three of two, of which the last ones of the two buckets are short.
+    assert [run.losses[-1][0] for run in comparison.runs] == [5, 5]
+    assert [run["images_seen"] for run in comparison.as_data()["runs"]] == [5, 5]
     assert comparison.comparable is not None
     assert "not proven" in comparison.sentences[0]
     assert str(tmp_path) not in json.dumps(comparison.as_data())

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -50,16 +51,22 @@ class ComparedRun:
         return verdict.checkpoints[place]
 
     @property
-    def images_per_step(self) -> int:
+    def _images(self) -> list[int]:
+        """How many images each step has seen; runs of earlier versions do not say, and had at most what their settings ask for."""
         training = self.record.settings.training
-        return training.batch_size * training.gradient_accumulation_steps * max(1, training.num_processes)
+        most = training.batch_size * training.gradient_accumulation_steps * training.num_processes
+        return [most if step.images is None else step.images for step in self.record.steps]
+
+    @property
+    def images_seen(self) -> int:
+        """Up to the last step."""
+        return sum(self._images)
 
     @property
     def losses(self) -> tuple[tuple[float, float], ...]:
         """(images seen, smoothed loss)."""
-        return tuple(
-            (float(step.step * self.images_per_step), step.loss_smoothed) for step in self.record.steps if step.loss_smoothed is not None
-        )
+        seen = zip(accumulate(self._images), self.record.steps, strict=True)
+        return tuple((float(images), step.loss_smoothed) for images, step in seen if step.loss_smoothed is not None)
 
 
 @dataclass(frozen=True)
@@ -216,7 +223,7 @@ def _run_as_data(run: ComparedRun) -> dict[str, Any]:
     return {
         "name": run.name,
         "ending": run.record.ending.kind,
-        "images_seen": len(run.record.steps) * run.images_per_step,
+        "images_seen": run.images_seen,
         "verdict": None if run.proof is None else list(run.proof.verdict.sentences),
         "checkpoint": None if chosen is None else chosen.as_data(),
     }

@@ -83,6 +83,8 @@ class StepDone(Event):
     """Resident memory of this process."""
     gpu_memory_bytes: int | None = None
     """The most that tensors took on the GPU since the start; None without a GPU."""
+    images: int | None = None
+    """How many samples went into it: fewer than the settings ask for where a bucket's last batch is short."""
 
 
 @dataclass(frozen=True)

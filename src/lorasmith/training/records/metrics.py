@@ -123,6 +123,7 @@ class Metrics:
             eta=(self._interval.mean or 0.0) * max(self._steps - step, 0),
             memory_bytes=self._process.memory_info().rss,
             gpu_memory_bytes=self._device.peak_bytes(),
+            images=len(result.samples),
         )  # fmt: skip
 
     def _take_loss(self, name: str, loss: float) -> None:
