@@ -164,6 +164,17 @@ def test_a_lora_file_is_proven_with_the_images_of_a_manifest_or_of_shards(arrang
     assert dict(checked("prove", job).read_paths())["images"] == source.parent, "the folder of the shards has to be there"
 
 
+def test_files_that_are_proven_together_are_called_by_their_files(run, toy_base, creatures, tmp_path):
+    first, last = sorted((run / "checkpoints").glob("*.safetensors"))
+    (tmp_path / "other").mkdir()
+    same = shutil.copy(last, tmp_path / "other" / first.name)
+    proven = prove_file([first, last, same], toy_base, creatures, tmp_path / "out", trigger="zorvex", effort="tiny", weights=())
+    called = [str(first), last.name, str(same)]
+    assert [one.name for one in proven.verdict.checkpoints] == called
+    assert [one.called for one in proven.verdict.checkpoints] == [{"file": name} for name in called]
+    assert not any("step" in sentence for sentence in proven.verdict.sentences)
+
+
 def test_what_cannot_be_proven_is_refused_with_a_reason(run, toy_base, creatures):
     for file in (run / "checkpoints").glob("*.safetensors"):
         file.unlink()

@@ -145,10 +145,16 @@ def prove_file(
     described = base if isinstance(base, BaseModelSettings) else BaseModelSettings(path=Path(base))
     cache = Path(folder) / CACHE / PICTURES
     plan = plan_for_pictures(described, pictures, trigger=trigger, held_out=held_out, effort=effort, seed=seed, cache=cache)
-    checkpoints = [Checkpoint(Path(lora), Path(lora).name, step=0 if len(loras) == 1 else k) for k, lora in enumerate(loras, 1)]
+    checkpoints = [Checkpoint(Path(lora), name, step=0 if len(loras) == 1 else k) for k, (lora, name) in enumerate(_named(loras), 1)]
     proven = _prove(plan, _open(described, device), checkpoints, Path(folder), weights, None, None, image_encoder, progress, cancelled)
     _write(proven)
     return proven
+
+
+def _named(loras: Sequence[str | Path]) -> list[tuple[str | Path, str]]:
+    """Each file with its name; as it was given where another is called the same."""
+    names = [Path(lora).name for lora in loras]
+    return [(lora, name if names.count(name) == 1 else str(lora)) for lora, name in zip(loras, names, strict=True)]
 
 
 def _open(base: BaseModelSettings, device: Device) -> Base:

@@ -51,6 +51,8 @@ class CheckpointVerdict:
 def names_of(checkpoints: Sequence[CheckpointMeasures]) -> list[str]:
     """As people call them: by their epochs; by their steps where several are of one epoch; by their files without a run."""
     epochs = [one.epoch for one in checkpoints]
+    if not any(epochs):
+        return [one.file for one in checkpoints]
     if len(set(epochs)) == len(epochs) and all(epochs):
         return [f"epoch {epoch}" for epoch in epochs]
-    return [f"step {one.step}" if one.step else one.file for one in checkpoints]
+    return [f"step {one.step}" for one in checkpoints]
