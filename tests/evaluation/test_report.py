@@ -288,6 +288,16 @@ def test_a_killed_run_says_so_long_afterwards(folder):
     assert "Continue from the last saved state" in words
 
 
+def test_a_run_that_says_nothing_for_long_still_goes_while_a_process_works_on_it(folder):
+    emit = begin(folder)
+    emit(events.Planned(20, 2, 5, 10, 1234))
+    emit.close()
+    long_ago(folder)
+    with folder.in_use():
+        assert "Still going: 0 of 20 steps" in report(folder).words
+    assert "Killed, or out of power" in report(folder).words
+
+
 def test_a_run_that_finished_early_says_why_and_not_where(folder):
     emit = begin(folder)
     emit(events.Planned(4, 1, 5, 4, 1234))

@@ -108,7 +108,7 @@ def read_run(folder: str | Path) -> RunRecord:
         manifest=_read_manifest(run.manifest),
         proof=proof,
         proof_damaged=proof_damaged,
-        ending=_ending(timed, steps),
+        ending=_ending(timed, steps, run),
         planned=next((e for e in reversed(happened) if isinstance(e, events.Planned)), None),
         steps=tuple(steps[k] for k in sorted(steps)),
         epochs=tuple(epochs[k] for k in sorted(epochs)),
@@ -137,7 +137,7 @@ def _read_events(run: RunFolder) -> list[TimedEvent]:
         ) from error
 
 
-def _ending(timed: Sequence[TimedEvent], steps: dict[int, events.StepDone]) -> Ending:
+def _ending(timed: Sequence[TimedEvent], steps: dict[int, events.StepDone], run: RunFolder) -> Ending:
     happened = [event for _, event in timed]
     done, seconds = max(steps, default=0), sum(step.seconds for step in steps.values())
     last = timed[-1][0] if timed else 0.0
@@ -147,8 +147,18 @@ def _ending(timed: Sequence[TimedEvent], steps: dict[int, events.StepDone]) -> E
         return Ending("finished", finished.step, finished.seconds, last, finished.early)
     if happened and isinstance(happened[-1], events.Stopped):
         return Ending("stopped", done, seconds, last, happened[-1].reason)
+    if _is_running(run):
+        return Ending("going", done, seconds, last)
     patience = max(SIGN_OF_LIFE, 10 * max((step.seconds for step in steps.values()), default=0.0))
     return Ending("going" if time.time() - last < patience else "killed", done, seconds, last)
+
+
+def _is_running(run: RunFolder) -> bool:
+    """Whether a process of this machine works on it, however long it says nothing, such as while it samples on a CPU."""
+    try:
+        return run.is_running
+    except OSError:  # in a folder that cannot be written to nobody trains
+        return False
 
 
 def _read_manifest(path: Path) -> dict[str, Any] | None:

@@ -115,7 +115,7 @@ class RunFolder:
     @property
     def is_running(self) -> bool:
         """Whether some process is working on this run now."""
-        return self.state.is_dir() and _is_held(self.state / ".lock")
+        return (self.state / ".lock").exists() and _is_held(self.state / ".lock")
 
     @contextmanager
     def being_judged(self) -> Iterator[None]:
