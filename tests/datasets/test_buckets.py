@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorasmith.datasets.buckets import bucket_sizes, fit
-from lorasmith.datasets.settings import BucketSettings
+from lorasmith.datasets.settings import BucketSettings, DatasetSettings
+from lorasmith.datasets.training_set import open_training_set
 from lorasmith.errors import SettingsError
 from tests.reference import reference_json
 
@@ -67,3 +68,8 @@ def test_a_picture_smaller_than_a_step_is_refused_without_upscaling():
     settings = BucketSettings(bucket_no_upscale=True)
     with pytest.raises(SettingsError, match="bucket_no_upscale"):
         fit((40, 300), settings, [])
+
+
+def test_the_picture_that_is_too_small_to_train_on_without_upscaling_is_named(creatures):
+    with pytest.raises(SettingsError, match=r"0\.png is 64 x 64 pixels, smaller than one bucket step \(96 pixels\)"):
+        open_training_set([DatasetSettings(path=creatures)], BucketSettings(bucket_no_upscale=True, bucket_reso_steps=96))

@@ -54,6 +54,15 @@ def test_what_cannot_be_sampled_is_said_before_the_run(settings_for, samples, wo
         check(settings_for(samples=samples))
 
 
+@pytest.mark.parametrize("asks", ["prompts", "prompts_file", "negative_prompt"])
+def test_a_prompt_that_asks_for_a_trigger_where_there_is_none_is_refused(settings_for, tmp_path, asks):
+    (tmp_path / "p.txt").write_text("{trigger}, happy", encoding="utf-8")
+    texts = {"prompts": ["{trigger}"], "prompts_file": str(tmp_path / "p.txt"), "negative_prompt": "{trigger}"}
+    settings = settings_for(captions={"trigger": None, "keep_tokens": 0}, samples={"prompts": ["a"], asks: texts[asks]})
+    with pytest.raises(SettingsError, match=r"\{trigger\}.*captions.trigger is not set"):
+        check(settings)
+
+
 def test_flags_that_do_nothing_are_findings_of_the_plan(settings_for):
     found = check(settings_for(samples={"prompts": ["a --cn pose.png --am 0.5", "[a|b]"]})).findings
     by_code = {finding.code: finding for finding in found}

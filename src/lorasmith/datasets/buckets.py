@@ -54,13 +54,13 @@ def bucket_sizes(settings: BucketSettings) -> list[Size]:
     return sorted(sizes)
 
 
-def fit(size: Size, settings: BucketSettings, sizes: list[Size]) -> Fit:
-    """The bucket of a picture of `size`, and the way into it; `sizes` is `bucket_sizes(settings)`.
+def fit(size: Size, settings: BucketSettings, sizes: list[Size], name: str = "A picture") -> Fit:
+    """The bucket of a picture of `size`, and the way into it; `sizes` is `bucket_sizes(settings)`, `name` what the picture is called.
 
-    An exact match wins, else the nearest aspect, the first of equals.
+    An exact match wins, else the nearest aspect, the first of equals. Raises SettingsError where it is too small and must not be enlarged.
     """
     if settings.bucket_no_upscale and settings.enable_bucket:
-        return _fit_without_upscale(size, settings)
+        return _fit_without_upscale(size, settings, name)
     width, height = size
     bucket = size if size in sizes else min(sizes, key=lambda b: abs(b[0] / b[1] - width / height))
     return _cover(size, bucket)
@@ -73,7 +73,7 @@ def _cover(size: Size, bucket: Size) -> Fit:
     return Fit(bucket, resized, ((resized[0] - bucket[0]) // 2, (resized[1] - bucket[1]) // 2))
 
 
-def _fit_without_upscale(size: Size, settings: BucketSettings) -> Fit:
+def _fit_without_upscale(size: Size, settings: BucketSettings, name: str) -> Fit:
     """A picture larger than the area is scaled down to it; then each side is cut down to a multiple of the step."""
     width, height = size
     step, area = settings.bucket_reso_steps, math.prod(settings.size)
@@ -94,8 +94,9 @@ def _fit_without_upscale(size: Size, settings: BucketSettings) -> Fit:
     bucket = (_floor_to(resized[0], step), _floor_to(resized[1], step))
     if 0 in bucket:
         raise SettingsError(
-            f"a picture of {width} x {height} pixels is smaller than one bucket step ({step} pixels) and buckets.bucket_no_upscale "
-            f"forbids enlarging it; turn that off or leave the picture out"
+            f"{name} is {width} x {height} pixels, smaller than one bucket step ({step} pixels), and buckets.bucket_no_upscale forbids enlarging "
+            "it. Turn that off, or leave the picture out.",
+            setting="buckets.bucket_no_upscale",
         )
     return Fit(bucket, resized, ((resized[0] - bucket[0]) // 2, (resized[1] - bucket[1]) // 2))
 

@@ -97,7 +97,7 @@ class RowPictures(Sequence[TrainingPicture]):
         return TrainingPicture(picture, self._fit(size), self.number, self.buckets.size, self.dataset.batch_size, is_row=True)
 
     def _fit(self, size: Size) -> Fit:
-        return fit(size, self.buckets, self._sizes)
+        return fit(size, self.buckets, self._sizes, f"A picture of {self.path}")
 
     def held_out(self) -> RowPictures:
         """Those of the same index that judge the LoRA."""
@@ -281,7 +281,7 @@ def open_training_set(
             caption_extension=dataset.caption_extension or CAPTION_SUFFIXES, cache=cache,
         )  # fmt: skip
         findings.extend(finding for finding in contents.findings if not _read_by_another(finding, dataset, datasets))
-        fits = [fit(picture.size, own, sizes) for picture in contents.pictures]
+        fits = [fit(picture.size, own, sizes, str(picture.path)) for picture in contents.pictures]
         masks = find_masks(contents.pictures, fits, dataset, findings, cache)
         if not masks:
             raise DatasetError(

@@ -34,6 +34,16 @@ def sample_requests(settings: Settings) -> list[PictureRequest]:
     return [replace(one, prompt=_called(one.prompt, settings), negative_prompt=_called(one.negative_prompt, settings)) for one in requests]
 
 
+def check_trigger_in_samples(settings: Settings) -> None:
+    """Raises SettingsError where a prompt asks for the trigger in its place, and there is none."""
+    texts = [settings.samples.negative_prompt, *(str(value) for line in _lines(settings) for value in line.values.values())]
+    if settings.captions.trigger is None and any("{trigger}" in text for text in texts):
+        raise SettingsError(
+            "A sample prompt uses {trigger}, but captions.trigger is not set. Set it, or write the word.",
+            code="settings.missing", setting="captions.trigger",
+        )  # fmt: skip
+
+
 def sample_findings(settings: Settings, family: str) -> list[Finding]:
     """What of the prompts does nothing on a base of this family."""
     lines = _lines(settings)

@@ -14,7 +14,7 @@ from lorasmith.training.objective.loss_settings import check_loss_of_masks
 from lorasmith.training.planning.base_fit import check_fits_description
 from lorasmith.training.planning.plan import Plan, make_plan
 from lorasmith.training.planning.trigger_fit import trigger_findings
-from lorasmith.training.sample_requests import sample_findings, sample_requests
+from lorasmith.training.sample_requests import check_trigger_in_samples, sample_findings, sample_requests
 from lorasmith.training.settings.checks import check_fits_base, check_together
 from lorasmith.training.settings.tree import Settings
 from lorasmith.training.validation.validation_set import ValidationSet, open_validation
@@ -81,6 +81,7 @@ def check(settings: Settings) -> CheckedRun:
             "captions.trigger.",
             code="dataset.no_captions", setting="captions.trigger", path=str(settings.datasets[0].path),
         )  # fmt: skip
+    check_trigger_in_samples(settings)
     check_loss_of_masks(settings.loss, training_set.masked_pictures)
     check_fits_description(settings.samples, training_set, description, sample_requests(settings))
     validation_set = open_validation(settings.validation, settings.datasets, settings.buckets, training_set, cache)
