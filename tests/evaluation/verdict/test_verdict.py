@@ -172,6 +172,15 @@ def test_a_run_that_ended_too_early_should_be_longer_and_one_that_stands_still_f
     assert codes(flat, optimizer={"unet_lr": 1e-4}) == {"verdict.rate_too_low": {"optimizer.unet_lr": 3e-4}}
 
 
+def test_what_is_learnt_and_shows_with_its_own_captions_alone_needs_other_pictures_and_no_other_rate() -> None:
+    """As of photographs on a base of drawings: faces whose captions bring them, where new combinations stay drawings."""
+    learnt = [checkpoint(1, subject=0.2, narrow=0.5), checkpoint(2, subject=0.2, narrow=0.6)]
+    barely = [checkpoint(1, subject=0.02, narrow=0.4), checkpoint(2, subject=0.02, narrow=0.4)]
+
+    assert set(codes(learnt)) == {"verdict.narrow"}
+    assert set(codes(barely)) == {"verdict.rate_too_low", "verdict.narrow"}
+
+
 def test_an_optimizer_that_finds_its_own_rate_is_given_no_other() -> None:
     flat = [checkpoint(1, subject=0.1), checkpoint(2, subject=0.1)]
 

@@ -76,6 +76,8 @@ def advice(case: Case) -> Iterator[Finding]:
 def _too_little(case: Case) -> Finding | None:
     if case.last.headline != "under-cooked":
         return None
+    if _shows_with_own_captions(case.last) and _narrow(case) is not None:
+        return None
     subject = case.last.value("subject") or 0.0
     evidence = Evidence(subject, "of the way", f"The subject has come {subject:.0%} of the way; {LEARNT:.0%} is little.")
     if case.still_rising():
@@ -87,6 +89,14 @@ def _too_little(case: Case) -> Finding | None:
         "rate_too_low", case.last, "The subject does not come at this learning rate.", evidence,
         Fix("Train with three times the learning rate.", _rate_times(case.settings, 3.0)),
     )  # fmt: skip
+
+
+def _shows_with_own_captions(checkpoint: CheckpointVerdict) -> bool:
+    """Whether it has learnt the subject, but shows it only with captions of the dataset's: what is missing is company, no steps and no rate."""
+    subject, narrow = checkpoint.value("subject"), checkpoint.value("narrow")
+    if subject is None or narrow is None:
+        return False
+    return checkpoint.judged["narrow"].holds is True and subject + narrow >= LEARNT
 
 
 def _too_much(case: Case) -> Finding | None:
