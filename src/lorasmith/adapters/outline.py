@@ -105,6 +105,8 @@ def outline_of(name: str, tensors: Shapes, alpha: float | None = None, written_a
         AdapterError: no kind has such tensors, they do not go together, or the alpha or a mark is not a single number.
     """
     kind = kind_of(tensors)
+    if empty := [suffix for suffix, tensor in tensors.items() if math.prod(tensor.shape) == 0]:
+        raise AdapterError(f"The {empty[0]} of a {kind.title} has no numbers: the file is damaged.", code="adapter.empty")
     if (ranks := _unequal_ranks(kind, tensors)) is not None:
         raise AdapterError(
             f"The tensors of a {kind.title} have different ranks, {ranks[0]} and {ranks[1]}: the file is damaged.",

@@ -218,6 +218,22 @@ DAMAGED = {
 }
 
 
+EMPTY = {
+    "LoRA": {"lora_down.weight": torch.zeros(0, 8), "lora_up.weight": torch.zeros(8, 0), "alpha": torch.tensor(1.0)},
+    "LoHa": {f"hada_w{i}_{s}": torch.zeros(*((8, 0) if s == "a" else (0, 8))) for i in (1, 2) for s in "ab"},
+    "LoKr": {"lokr_w1": torch.zeros(2, 2), "lokr_w2": torch.zeros(0, 4)},
+    "DoRA": {"lora_down.weight": torch.zeros(2, 8), "lora_up.weight": torch.zeros(8, 2), "dora_scale": torch.zeros(0)},
+}
+
+
+@pytest.mark.parametrize("tensors", EMPTY.values(), ids=EMPTY)
+def test_a_layer_with_a_tensor_without_numbers_is_unreadable(tensors):
+    """No program computes with a rank of 0: AUTOMATIC1111 and ComfyUI divide by it."""
+    network = read_network({f"{SD1_BLOCK}.{suffix}": tensor for suffix, tensor in tensors.items()}, family="sd1")
+    assert network.layers == {}
+    assert all("has no numbers" in reason for reason in network.unread.values())
+
+
 @pytest.mark.parametrize("tensors", DAMAGED.values(), ids=DAMAGED)
 def test_tensors_of_different_ranks_are_unreadable(tensors):
     network = read_network({f"{SD1_BLOCK}.{suffix}": tensor for suffix, tensor in tensors.items()}, family="sd1")
