@@ -156,7 +156,8 @@ def _in_words(changes: Changes) -> str:
 
 def _notes(changes: Changes) -> list[str]:
     return [
-        f"The folder {folder} cannot be read ({reason}): its files are shown as they were." for folder, reason in changes.unreadable.items()
+        f"{place} cannot be looked into ({reason}). What was known of it is shown as it was."
+        for place, reason in changes.unreadable.items()
     ]
 
 

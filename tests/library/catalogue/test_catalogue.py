@@ -20,6 +20,7 @@ from lorasmith.library.catalogue.place import INDEX, library_folder
 from lorasmith.library.catalogue.query import Query, read_rank
 from lorasmith.library.catalogue.store import FILE, Index
 from lorasmith.training.records.run_layout import sample_name
+from tests.as_windows import needs_posix
 from tests.library.lora_files import write_lora
 
 
@@ -190,6 +191,36 @@ def test_a_file_that_cannot_be_read_has_its_reason_and_stops_nothing(catalogue, 
     assert "pickle" in problems["old.pt"]
     assert names(catalogue.find(Query(kind="lora"))) == ["aquarelle", "zorvex"]
     assert names(catalogue.find(Query(["torn"]))) == ["torn"]
+
+
+def test_odd_numbers_halves_of_characters_and_names_of_other_systems_keep_no_file_from_the_catalogue(catalogue, loras):
+    (loras / "zorvex.json").write_text(r'{"description": "a creature \ud83d"}', encoding="utf-8")
+    (loras / "zorvex.civitai.info").write_text(r'{"trainedWords": ["zvx\udc00"], "model": {"name": "Z\ud83d"}}', encoding="utf-8")
+    write_lora(loras / "odd.safetensors", {"ss_epoch": "9" * 5000, "ss_steps": "9" * 5000, "modelspec.title": "TITLE"}, seed=3)
+    raw = (loras / "odd.safetensors").read_bytes()
+    length = int.from_bytes(raw[:8], "little")
+    head = raw[8 : 8 + length].replace(b"TITLE", rb"a \ud83d")
+    (loras / "torn.safetensors").write_bytes(len(head).to_bytes(8, "little") + head + raw[8 + length :])
+    changes = catalogue.refresh()
+    found = {entry.name: entry for entry in catalogue.entries()}
+    assert (found["zorvex"].facts.title, found["zorvex"].facts.triggers) == ("Z?", ("zvx?", "zorvex", "zvx"))
+    assert (found["odd"].facts.epoch, found["odd"].facts.step) == (None, None)
+    assert "damaged" in found["torn"].problem
+    assert changes.unreadable == {}
+
+
+@needs_posix
+def test_a_name_that_is_not_utf8_is_said_and_the_others_are_read(catalogue, loras):
+    odd = os.fsdecode(os.fsencode(loras) + b"/caf\xe9.safetensors")
+    try:
+        shutil.copy(loras / "zorvex.safetensors", odd)
+        os.mkdir(os.fsdecode(os.fsencode(loras) + b"/\xff"))
+    except OSError:
+        pytest.skip("this disk has names in UTF-8 alone")
+    write_lora(loras / "new.safetensors")
+    changes = catalogue.refresh()
+    assert names(catalogue.entries()) == ["new", "aquarelle", "zorvex"]
+    assert changes.unreadable == dict.fromkeys((rf"{loras}/caf\udce9.safetensors", rf"{loras}/\udcff"), "its name is not UTF-8: rename it")
 
 
 def test_a_folder_that_is_not_there_now_loses_nothing(catalogue, loras, tmp_path):

@@ -20,7 +20,9 @@ from lorasmith.errors import InputError
 from lorasmith.evaluation.measures.measured import CheckpointMeasures, Measure
 from lorasmith.evaluation.prompts import Prompt, PromptSet
 from lorasmith.evaluation.proof.record import PROOF, WEIGHTS_PROOF, ProofRecord, write_record
+from lorasmith.library.publish.pictures import prompts_for
 from lorasmith.library.publish.publish import publish
+from lorasmith.library.publish.subject import open_subject
 from lorasmith.models.prompts.parameters import Parameters, png_bytes, read_png
 from lorasmith.models.prompts.request import PictureRequest
 from lorasmith.training import events
@@ -278,6 +280,12 @@ def test_a_run_sample_names_no_lora_and_gets_it(tmp_path):
     parameters = read_png(tmp_path / "up" / "images" / "1.png")
     with lora.open("rb") as file:
         assert (parameters.request.prompt, parameters.lora_hashes) == ("zorvex, snow <lora:zorvex:1>", {"zorvex": model_hash(file)[:12]})
+
+
+@pytest.mark.parametrize("samples", ["null", "[1]", '{"prompts": 5}', '{"prompts": [5, "zorvex, tree"]}'])
+def test_settings_of_a_stranger_name_prompts_or_none(tmp_path, samples):
+    lora = write_lora(tmp_path / "zorvex.safetensors", PRIVATE | {"lorasmith_settings": f'{{"samples": {samples}}}'})
+    assert prompts_for(open_subject(lora)) == (["zorvex, tree"] if "tree" in samples else ["zorvex"] * 4)
 
 
 def test_pictures_are_generated_with_a_base_where_there_are_none(tmp_path, toy_base, settings_for):

@@ -44,7 +44,7 @@ class Changes:
     """(from, to) of files that are known by their content."""
     gone: int
     unreadable: dict[str, str]
-    """Folders that could not be looked into, with the reason; their files stay as they were known."""
+    """Folders that could not be looked into, and files with a name that cannot be written down, with the reason; what was known of them stays."""
 
 
 class Catalogue:

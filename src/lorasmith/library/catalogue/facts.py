@@ -21,6 +21,10 @@ NOTHING_HASHED = hashlib.sha256().hexdigest()
 """What some trainers wrote as the hash of the tensors, whatever they were."""
 
 
+MOST_DIGITS = 18
+"""Of an epoch or a step; a longer number is none."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """What is known of a file; texts are empty and numbers None where nothing is said."""
@@ -100,7 +104,7 @@ def _said(metadata: Mapping[str, str], key: str) -> str:
 
 def _whole(metadata: Mapping[str, str], key: str) -> int | None:
     value = _said(metadata, key)
-    return int(value) if value.isdecimal() else None
+    return int(value) if value.isdecimal() and len(value) <= MOST_DIGITS else None
 
 
 def _triggers(metadata: Mapping[str, str], beside: tuple[str, ...]) -> tuple[str, ...]:

@@ -80,6 +80,10 @@ def _metadata_of(raw: bytes) -> tuple[Mapping[str, str], int]:
         return {}, -1
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         return {}, -1
+    try:
+        "".join((*metadata, *metadata.values())).encode()
+    except UnicodeEncodeError:  # halves of characters, which the header's reader refuses
+        return {}, -1
     return metadata, len(text[:end].encode())
 
 

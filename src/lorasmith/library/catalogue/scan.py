@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lorasmith.cache_folder import TAG
+from lorasmith.curation.names import printable
 from lorasmith.library.catalogue.sidecars import PICTURE_SUFFIXES, SIDES
 from lorasmith.library.catalogue.store import FileState
 from lorasmith.training.records.run_layout import CHECKPOINTS, EVENTS, SAMPLES, is_run
@@ -18,7 +19,7 @@ SUFFIXES = (".safetensors", ".pt", ".ckpt")
 
 @dataclass
 class Scan:
-    """The files below some folders, by path; and the folders that could not be looked into, with the reason."""
+    """The files below some folders, by path; and what could not be looked into, with the reason."""
 
     files: dict[str, FileState] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
@@ -53,11 +54,20 @@ def _look_into(root: str, found: Scan, walked: set[tuple[int, int]]) -> None:
                 entries = {entry.name: entry for entry in listing if not entry.name.startswith(".")}
             if TAG in entries:
                 continue
+            for name in [name for name in entries if not _is_text(name)]:
+                entry = entries.pop(name)
+                if entry.is_dir() or name.lower().endswith(SUFFIXES):
+                    found.unreadable[printable(entry.path)] = "its name is not UTF-8: rename it"
             below = [entry for entry in entries.values() if entry.is_dir()]
             waiting += [entry.path for entry in below if EVENTS not in entries or entry.name == CHECKPOINTS]
             found.files.update(_loras(entries, _samples(Path(folder))))
         except OSError as error:
             found.unreadable[folder] = error.strerror or str(error)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be written down; one that is not UTF-8 cannot."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _loras(entries: dict[str, os.DirEntry[str]], samples: str) -> Iterator[tuple[str, FileState]]:

@@ -120,12 +120,17 @@ def _read_text(path: Path, notes: list[str]) -> str:
 
 def _text(tree: dict[str, Any], key: str) -> str:
     value = tree.get(key)
-    return value.strip() if isinstance(value, str) else ""
+    return _whole(value).strip() if isinstance(value, str) else ""
 
 
 def _texts(tree: dict[str, Any], key: str) -> tuple[str, ...]:
     value = tree.get(key)
-    return tuple(each.strip() for each in value if isinstance(each, str) and each.strip()) if isinstance(value, list) else ()
+    return tuple(_whole(each).strip() for each in value if isinstance(each, str) and each.strip()) if isinstance(value, list) else ()
+
+
+def _whole(text: str) -> str:
+    """A text without halves of characters, as one that was cut within an emoji has at its end: no file can hold them."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _plain(text: str) -> str:

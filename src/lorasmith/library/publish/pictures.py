@@ -67,8 +67,10 @@ def generated_previews(pictures: Sequence[Image.Image], subject: Subject, name: 
 def prompts_for(subject: Subject) -> list[str]:
     """What to generate where nobody says: the run's own sample prompts, else the trigger."""
     settings = subject.run.settings.model_dump() if subject.run is not None else table_of(subject.metadata.get("lorasmith_settings", ""))
-    prompts = settings.get("samples", {}).get("prompts") or []
-    return list(prompts)[:MOST] or ([subject.trigger] * 4 if subject.trigger else [])
+    samples = settings.get("samples")
+    given = samples.get("prompts") if isinstance(samples, dict) else None
+    prompts = [prompt for prompt in given if isinstance(prompt, str)] if isinstance(given, list | tuple) else []
+    return prompts[:MOST] or ([subject.trigger] * 4 if subject.trigger else [])
 
 
 def _of_proof(subject: Subject) -> list[Path]:
