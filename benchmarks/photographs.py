@@ -1,15 +1,15 @@
 """What the verdict says of LoRAs of real photographs on the demo's base, which was made for drawings. No truth is known; a person looks.
 
-    python benchmarks/photographs.py OUT [faces] [faces-hot] [cat]
+    python benchmarks/photographs.py [faces] [faces-hot] [cat] [--out FOLDER]
 
 `faces`: 30 faces of scikit-image's `lfw_subset`, 12 more held out. `faces-hot`: the same at four times the rate, without regularisation.
-`cat`: six parts of one photograph of a cat, nothing held out. Each is trained below OUT, proven with the effort `standard`, and has its
+`cat`: six parts of one photograph of a cat, nothing held out. Each is trained in the folder, proven with the effort `standard`, and has its
 report there; printed are the verdict's sentences and the measures that decide. Some ten minutes each on one core; what is there is kept.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,4 +112,10 @@ def main(out: Path, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"Of {', '.join(CASES)}; all without one.")
+    parser.add_argument("--out", type=Path, default=Path("bench-photographs"), help="Where they are trained.")
+    given = parser.parse_args()
+    if unknown := [name for name in given.names if name not in CASES]:
+        parser.error(f"there is no set {unknown[0]}: choose from {', '.join(CASES)}")
+    main(given.out, given.names)
