@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
+from lorasmith.adapters.files.lora_file import load_tensors
 from lorasmith.cli.main import app
 from lorasmith.errors import InputError
 from lorasmith.evaluation.copies import Originals
@@ -173,6 +176,20 @@ def test_files_that_are_proven_together_are_called_by_their_files(run, toy_base,
     assert [one.name for one in proven.verdict.checkpoints] == called
     assert [one.called for one in proven.verdict.checkpoints] == [{"file": name} for name in called]
     assert not any("step" in sentence for sentence in proven.verdict.sentences)
+
+
+def test_a_lora_that_is_not_finite_is_left_out_of_a_proof_and_named(run, toy_base, creatures, tmp_path):
+    first, last = sorted((run / "checkpoints").glob("*.safetensors"))
+    tensors, metadata = load_tensors(first).tensors, load_tensors(first).metadata
+    up = next(name for name in tensors if name.endswith("lora_up.weight"))
+    bad = tmp_path / "bad.safetensors"
+    save_file({**tensors, up: tensors[up] * math.nan}, bad, metadata)
+    proven = prove_file([bad, last], toy_base, creatures, tmp_path / "out", trigger="zorvex", effort="tiny", weights=())
+    assert [one.name for one in proven.verdict.checkpoints] == [last.name]
+    assert proven.signs[0].message == f"bad.safetensors has numbers that are not finite ({up}), so it is not judged."
+    assert "NaN" not in (tmp_path / "out" / "verdict.json").read_text(encoding="utf-8")
+    with pytest.raises(InputError, match=r"bad.safetensors has numbers that are not finite"):
+        prove_file([bad], toy_base, creatures, tmp_path / "out", trigger="zorvex", effort="tiny")
 
 
 def test_what_cannot_be_proven_is_refused_with_a_reason(run, toy_base, creatures):

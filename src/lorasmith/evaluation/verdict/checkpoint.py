@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,11 +42,16 @@ class CheckpointVerdict:
         return None if known is None else known.value
 
     def as_data(self) -> dict[str, Any]:
+        """For `--json` and files; a score that is not known, as where no picture was generated, is None: JSON has no word for it."""
         return {
             "name": self.name, "file": self.measured.file, "epoch": self.measured.epoch, "step": self.measured.step, "weight": self.measured.weight,
-            "verdict": self.headline, "score": self.score.value, "score_error": self.score.error,
+            "verdict": self.headline, "score": _known(self.score.value), "score_error": _known(self.score.error),
             "labels": {key: judged.holds for key, judged in self.judged.items()}, "measures": self.measured.json()["measures"],
         }  # fmt: skip
+
+
+def _known(number: float) -> float | None:
+    return number if math.isfinite(number) else None
 
 
 def names_of(checkpoints: Sequence[CheckpointMeasures]) -> list[str]:
