@@ -15,3 +15,16 @@ def test_places_in_stores_and_their_copies_are_hidden(tmp_path, monkeypatch):
     assert hidden_in(f'path = "{url}"') == 'path = "zorvex"'
     assert hidden_in(f"{settings.datasets[0].path} holds no pictures") == "zorvex holds no pictures"
     assert hidden_in(f"{copy_of(url)}/a.png is damaged") == "zorvex/a.png is damaged"
+
+
+def test_the_folders_of_every_place_in_the_settings_are_hidden(tmp_path):
+    files = {name: tmp_path / name / "own" / f"{name}.file" for name in ("merged", "prompts", "parent", "base")}
+    settings = settings_from(
+        {
+            "base": {"path": str(files["base"]), "merge": [{"path": str(files["merged"])}]}, "datasets": [{"path": "set"}],
+            "network": {"weights": str(files["parent"])}, "samples": {"prompts_file": str(files["prompts"])}, "training": {"epochs": 1},
+        }
+    )  # fmt: skip
+    hidden_in = LocalFolders.of(settings, Path("runs/zorvex")).hidden_in
+    for name, file in files.items():
+        assert hidden_in(f"{file} is damaged") == f"{name}.file is damaged"

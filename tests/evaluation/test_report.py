@@ -288,6 +288,17 @@ def test_a_killed_run_says_so_long_afterwards(folder):
     assert "Continue from the last saved state" in words
 
 
+def test_a_run_with_a_file_of_prompts_does_not_say_that_it_generates_no_samples(folder):
+    emit = begin(folder)
+    emit(events.Planned(20, 2, 5, 10, 1234))
+    emit.close()
+    text = folder.settings.read_text(encoding="utf-8")
+    folder.settings.write_text(
+        re.sub(r"(?m)^prompts = .*$", "prompts = []", text).replace("# prompts_file =", 'prompts_file = "p.txt"'), encoding="utf-8"
+    )
+    assert "No sample has been generated yet." in report(folder).words
+
+
 def test_a_run_that_says_nothing_for_long_still_goes_while_a_process_works_on_it(folder):
     emit = begin(folder)
     emit(events.Planned(20, 2, 5, 10, 1234))

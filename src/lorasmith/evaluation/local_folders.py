@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lorasmith.findings import Finding
 from lorasmith.stores import local, url_of
+from lorasmith.training.settings.places import places
 from lorasmith.training.settings.tree import Settings
 
 
@@ -56,6 +57,4 @@ def _above(url: str) -> Iterator[str]:
 
 
 def _paths_in(settings: Settings) -> Iterator[Path]:
-    yield from (settings.cache, settings.cache_folder)
-    for section in (settings.base, *settings.datasets, settings.network, settings.validation):
-        yield from (value for name in type(section).model_fields if isinstance(value := getattr(section, name), Path))
+    yield from (settings.cache, settings.cache_folder, *places(settings).values())

@@ -176,7 +176,7 @@ def _of(done: int, whole: int | None) -> str:
 def _before_and_after(run: RunRecord) -> tuple[Block, ...]:
     """Each prompt on the untouched base, beside the newest sample with the same prompt and seed."""
     if not run.samples:
-        if run.settings.samples.prompts:
+        if run.settings.samples.any:
             return (Text("No sample has been generated yet.", quiet=True),)
         return (Text(("This run generates no samples. Set ", Code("samples.prompts"), " to see it learn."), quiet=True),)
     figures = []
