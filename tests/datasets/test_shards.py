@@ -154,4 +154,7 @@ def test_what_names_shards(folder):
     Image.new("RGB", (8, 8)).save(folder / "mixed" / "0.png")
     assert not is_shards(folder / "mixed")  # a folder of pictures, which says that it does not read the tar
     assert not is_shards(folder / "{0..9}.png")
+    (folder / "kohya" / "10_anna").mkdir(parents=True)
+    (folder / "kohya" / "backup.tar").touch()
+    assert not is_shards(folder / "kohya")  # its pictures are in the folders
     assert [file.name for file in shard_files(folder / "shards" / "{000000..000001}.tar")] == ["000000.tar", "000001.tar"]

@@ -27,6 +27,7 @@ from typing import IO, Any, cast
 
 from lorasmith.captions.caption import Caption, is_utf8
 from lorasmith.dataset_folder import CAPTION_SUFFIXES, PICTURE_SUFFIXES, is_picture
+from lorasmith.datasets.folders import concept_in
 from lorasmith.datasets.manifests import DECODERS, ManifestRow, manifest_row
 from lorasmith.datasets.row_index import RowIndex, RowWriter, index_in, key_of
 from lorasmith.errors import DatasetError
@@ -42,13 +43,15 @@ _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
 def is_shards(path: Path) -> bool:
-    """Whether a dataset's path names shards: a tar, several in braces, or a folder of tars without pictures."""
+    """Whether a dataset's path names shards: a tar, several in braces, or a folder of tars without pictures and kohya's `N_name` folders."""
     if _RANGE.search(path.name) or path.suffix.lower() == ".tar":
         return path.suffix.lower() == ".tar"
     if not path.is_dir():
         return False
     names = os.listdir(path)
-    return any(name.lower().endswith(".tar") for name in names) and not any(map(is_picture, names))
+    if not any(name.lower().endswith(".tar") for name in names):
+        return False
+    return not any(is_picture(name) or (concept_in(name) and (path / name).is_dir()) for name in names)
 
 
 def shard_files(path: Path) -> list[Path]:
