@@ -4,6 +4,7 @@ Two ways to have no room without being root: a limit on how large a file may gro
 too large), and a disk of a megabyte in memory, where the system lets users mount one.
 """
 
+import errno
 import json
 import os
 import resource
@@ -15,11 +16,13 @@ from contextlib import contextmanager
 import pytest
 from safetensors.torch import load_file
 
+from lorasmith.atomic import WriteFailed
 from lorasmith.errors import RunError
 from lorasmith.training import events
 from lorasmith.training.commands import Commands
 from lorasmith.training.learner.state import load_newest_state, saved_states
 from lorasmith.training.records.event_log import read_history
+from lorasmith.training.records.run_folder import could_not_write
 from lorasmith.training.run import resume, train
 from lorasmith.training.settings.toml import settings_toml
 
@@ -183,3 +186,11 @@ def test_a_disk_that_really_is_full(settings, whole, tmp_path):
     assert "No space left on device" in ended.stdout
     assert "lorasmith resume" in ended.stdout
     assert result.read_bytes() == whole.file.read_bytes()
+
+
+@pytest.mark.parametrize("refused", [errno.EROFS, errno.EACCES])
+def test_a_folder_that_cannot_be_written_to_is_not_called_full(tmp_path, refused):
+    error = could_not_write(WriteFailed(tmp_path / "step-1.pt", 10, OSError(refused, os.strerror(refused))), tmp_path)
+    assert error.code == "run.cannot_write"
+    assert "Make sure that this folder can be written to" in str(error)
+    assert "free" not in str(error)

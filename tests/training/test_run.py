@@ -175,6 +175,17 @@ def test_a_run_folder_in_use_is_refused_and_left_alone(finished, settings_for):
     assert sorted((p, p.stat().st_mtime_ns) for p in finished.root.rglob("*")) == before
 
 
+def test_a_run_that_is_refused_never_takes_the_folder_of_one_that_has_begun(settings_for, tmp_path):
+    """As where two of one name begin at the same moment, and the second finds out by the lock."""
+    folder = RunFolder(tmp_path / "run")
+    folder.create(settings_for())
+    with folder.in_use():
+        RunFolder(folder.root).remove_unstarted()
+        assert folder.settings.is_file()
+    folder.remove_unstarted()
+    assert not folder.root.exists()
+
+
 def test_a_failing_listener_does_not_take_the_run_with_it(settings_for, tmp_path, caplog):
     def broken(event):
         raise ValueError("no display")

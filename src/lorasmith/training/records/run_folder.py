@@ -14,6 +14,7 @@ runs/<name>/
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -83,8 +84,8 @@ class RunFolder:
             folder.mkdir(exist_ok=True)
 
     def remove_unstarted(self) -> None:
-        """Remove the folder of a run that was refused before its first step, so that nothing half-written is left."""
-        if not any(self.state.glob("step-*")) and not any(self.checkpoints.iterdir()):
+        """Remove the folder of a run that was refused before its first step, so that nothing half-written is left; not another process's."""
+        if not self.is_running and not any(self.state.glob("step-*")) and not any(self.checkpoints.iterdir()):
             shutil.rmtree(self.root)
 
     def write_settings(self, settings: Settings) -> None:
@@ -180,7 +181,13 @@ def _is_held(file: Path) -> bool:
 
 
 def could_not_write(error: WriteFailed, run: Path) -> RunError:
-    """The error where a file of a run has no room: which file, how much it needs, and how to continue."""
+    """The error where a file of a run could not be written: which file, what it needs, and how to continue."""
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return RunError(
+            f"{error.path} could not be written ({error.strerror}). What was saved before is whole. Make sure that this folder can be written to, "
+            f"and continue with: lorasmith resume {run}",
+            code="run.cannot_write", path=str(error.path),
+        )  # fmt: skip
     free = shutil.disk_usage(error.path.parent).free
     return RunError(
         f"{error.path} could not be written ({error.strerror}): it needs {_size(error.size)}, and {_size(free)} are free. What was saved "
