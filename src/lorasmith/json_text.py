@@ -22,3 +22,8 @@ def table_of(text: str) -> dict[str, Any]:
     """The table that a text stands for as JSON; empty where it is anything else."""
     found = json_of(text)
     return found if isinstance(found, dict) else {}
+
+
+def whole_text(text: str) -> str:
+    """A text from JSON as any file can hold it: without NUL, and with `?` for half a character, as one that was cut within an emoji has at its end."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()

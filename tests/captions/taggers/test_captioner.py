@@ -201,6 +201,15 @@ def test_an_endpoint_gets_the_prompt_and_a_bounded_jpeg_and_its_words_come_back(
     assert sent.getpixel((128, 40)) == pytest.approx((250, 10, 20), abs=4)
 
 
+def test_an_answer_that_was_cut_within_a_character_can_be_stored(server, ask, tmp_path):
+    Image.new("RGB", (16, 16)).save(tmp_path / "a.png")
+    server.answers = [(200, {}, completion("A cat \ud83d\0"))]
+    assert ask() == "A cat ?"
+    server.answers = [(200, {}, completion("A cat \ud83d\0"))]
+    result = describe_pictures(tmp_path, ask.endpoint, {tmp_path / "a.png": "x"})
+    assert result.texts == {tmp_path / "a.png": "A cat ?"}
+
+
 def test_a_server_at_home_is_asked_without_a_key(server, ask):
     ask()
     assert "Authorization" not in server.requests[0][1]
@@ -298,6 +307,7 @@ def test_a_description_goes_instead_or_onto_the_second_line():
     assert place_description("cat, hat", "A cat.", "instead") == "A cat."
     assert place_description("cat, hat", "A cat.", "second-line") == "cat, hat\nA cat."
     assert place_description("cat, hat\nAn old one.", "A cat.", "second-line") == "cat, hat\nA cat."
+    assert place_description("\n \ncat, hat", "A cat.", "second-line") == "cat, hat\nA cat."
     assert place_description("", "A cat.", "second-line") == "A cat."
     assert place_description("cat, hat\nA cat.", "A cat.", "second-line") is None
     assert place_description("cat", "A cat.", "only-new") is None

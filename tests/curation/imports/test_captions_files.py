@@ -71,6 +71,19 @@ def test_a_file_as_windows_writes_it_is_read(pile, tmp_path):
     assert imported(folder, tmp_path / "ds") == ({"a.png": "café"}, [])
 
 
+def test_a_row_that_was_cut_within_a_character_is_used_and_costs_no_other(pile, tmp_path):
+    folder = pile("a.png", "b.png")
+    rows = (
+        rb'{"file_name": "a.png", "text": "a cat \ud83d\u0000"}',
+        rb'{"file_name": "c\udc00.png", "text": "x"}',
+        b'{"file_name": "b.png", "text": "a dog"}',
+    )
+    (folder / "metadata.jsonl").write_bytes(b"\n".join(rows))
+    captions, left = imported(folder, tmp_path / "ds")
+    assert captions == {"a.png": "a cat ?", "b.png": "a dog"}
+    assert any("names c?.png" in message for message in left)
+
+
 def test_rows_that_fit_no_picture_are_named(pile, tmp_path):
     folder = pile("train/a.png", "bob/1.png")
     rows = [{"file_name": f"train/{name}.png", "text": name} for name in ("a", "gone")] + [{"file_name": "../anna/1.png", "text": "anna"}]

@@ -184,12 +184,12 @@ def described_captions(entries: Sequence[Entry], texts: Mapping[str, str], place
 def place_description(caption: str, description: str, placement: Placement) -> str | None:
     """A caption's text with a description, or None where it stays as it is.
 
-    `instead` replaces the text, `second-line` keeps the first line (the tags) and puts the description below it, in place of an
-    earlier one; `only-new` leaves existing captions alone.
+    `instead` replaces the text, `second-line` keeps the first line that is not blank (the tags) and puts the description below it, in
+    place of an earlier one; `only-new` leaves existing captions alone.
     """
     if placement == "second-line":
-        first = caption.split("\n", 1)[0]
-        new = f"{first}\n{description}" if first.strip() else description
+        first = next((line for line in caption.split("\n") if line.strip()), "")
+        new = f"{first}\n{description}" if first else description
     elif placement == "only-new" and caption.strip():
         return None
     else:

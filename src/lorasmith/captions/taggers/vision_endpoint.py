@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lorasmith.captions.taggers.captioner import DescriptionFailed, Question
 from lorasmith.errors import InputError, RunError
+from lorasmith.json_text import whole_text
 from lorasmith.pages.numbers import count
 
 TEMPORARY = {408, 409, 425, 429, 500, 502, 503, 504, 529}
@@ -182,7 +183,7 @@ def _description(answer: bytes) -> str:
         content = json.loads(answer)["choices"][0]["message"]["content"]
         if isinstance(content, list):
             content = " ".join(part.get("text", "") for part in content)
-        text = str(content or "")
+        text = whole_text(str(content or ""))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise DescriptionFailed("The server's answer is not a chat completion.") from error
     description = " ".join(re.sub(r"^\s*<think>.*?</think>", "", text, flags=re.DOTALL).split())

@@ -24,6 +24,7 @@ from lorasmith.curation.imports.source import left_out
 from lorasmith.dataset_folder import is_picture
 from lorasmith.errors import DatasetError
 from lorasmith.findings import Finding
+from lorasmith.json_text import whole_text
 from lorasmith.pages.numbers import count
 
 CAPTIONS_FILES = (".json", ".jsonl", ".csv", ".tsv")
@@ -68,12 +69,14 @@ def read_rows(name: str, raw: bytes, shown: str, left: list[Finding]) -> list[Ro
     bad: list[Finding] = []
     not_used: Counter[str] = Counter()
     for place, read in rows:
-        where = f"{shown}, {place}"
+        where = f"{shown}, {whole_text(place)}"
         if isinstance(read, str):
-            bad.append(left_out("caption_not_used", where, f"{where} is not used: it {read}.", "Correct it there.", about="caption"))
+            bad.append(
+                left_out("caption_not_used", where, f"{where} is not used: it {whole_text(read)}.", "Correct it there.", about="caption")
+            )
         else:
             picture, caption, others = read
-            good.append(Row(where, picture, caption))
+            good.append(Row(where, whole_text(picture), whole_text(caption)))
             not_used.update(others)
     if not good:
         raise _not_metadata(shown, bad[0].message.removesuffix(".") if bad else "it is empty")

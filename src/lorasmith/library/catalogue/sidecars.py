@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lorasmith.json_text import whole_text
+
 PICTURE_SUFFIXES = (".png", ".preview.png", ".jpg", ".preview.jpg", ".jpeg", ".preview.jpeg", ".webp", ".preview.webp")
 """What is put behind a LoRA's name to find its picture, the first that is there."""
 MOVING_SUFFIXES = (".gif", ".preview.gif", ".mp4", ".preview.mp4", ".webm", ".preview.webm")
@@ -120,17 +122,12 @@ def _read_text(path: Path, notes: list[str]) -> str:
 
 def _text(tree: dict[str, Any], key: str) -> str:
     value = tree.get(key)
-    return _whole(value).strip() if isinstance(value, str) else ""
+    return whole_text(value).strip() if isinstance(value, str) else ""
 
 
 def _texts(tree: dict[str, Any], key: str) -> tuple[str, ...]:
     value = tree.get(key)
-    return tuple(_whole(each).strip() for each in value if isinstance(each, str) and each.strip()) if isinstance(value, list) else ()
-
-
-def _whole(text: str) -> str:
-    """A text without halves of characters, as one that was cut within an emoji has at its end: no file can hold them."""
-    return text.encode("utf-8", "replace").decode()
+    return tuple(whole_text(each).strip() for each in value if isinstance(each, str) and each.strip()) if isinstance(value, list) else ()
 
 
 def _plain(text: str) -> str:
