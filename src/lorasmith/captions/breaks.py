@@ -6,7 +6,7 @@ Where no chunk is left it means nothing, and encoders that read a caption whole,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 CHUNK = 75
 """Tokens that CLIP reads at once, without begin and end."""
@@ -18,6 +18,22 @@ AT_BREAKS = re.compile(r"\s*\bBREAK\b\s*")
 def sections(text: str) -> list[str]:
     """What is between the BREAKs of a text."""
     return AT_BREAKS.split(text)
+
+
+def runs(tags: Iterable[str]) -> list[list[str]]:
+    """Tags on the sides of their BREAKs; joined with `with_breaks` they are the same again."""
+    found: list[list[str]] = [[]]
+    for tag in tags:
+        if tag == BREAK:
+            found.append([])
+        else:
+            found[-1].append(tag)
+    return found
+
+
+def with_breaks(sides: Iterable[Sequence[str]]) -> list[str]:
+    """The tags of several sides with a BREAK between them."""
+    return [tag for side in sides for tag in (BREAK, *side)][1:]
 
 
 def starts(lengths: Sequence[int], limit: int) -> Iterator[int]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from lorasmith.captions.breaks import runs, with_breaks
 from lorasmith.captions.caption import Caption, join_tags, plain_tag, tag_key
 from lorasmith.captions.edits.edit import Edit, EditContext, EditFunction, Tag
 from lorasmith.errors import InputError
@@ -32,7 +33,7 @@ class Front(Edit):
 
 
 class Sort(Edit):
-    """Sort tags; a sentence behind them stays there.
+    """Sort tags; a sentence behind them stays there, and each tag on its side of a BREAK.
 
     lorasmith captions sort my-pictures --by probability --keep 1
     """
@@ -63,7 +64,8 @@ class Sort(Edit):
                 "probability": lambda tag: -own.get(plain_tag(tag), 0.0),
             }
             head, rest = tags[: self.keep], tags[self.keep :]
-            return caption.with_tags([*head, *sorted(rest, key=ranks[self.by], reverse=self.reverse), *sentence])
+            sides = [sorted(side, key=ranks[self.by], reverse=self.reverse) for side in runs(rest)]
+            return caption.with_tags([*head, *with_breaks(sides), *sentence])
 
         return sorted_tags
 

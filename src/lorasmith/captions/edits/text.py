@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from lorasmith.captions.breaks import BREAK, sections
 from lorasmith.captions.caption import (
     KAOMOJI,
     Caption,
@@ -100,9 +101,14 @@ class Spell(Edit):
 
         def respelled(_: str, caption: Caption) -> Caption:
             tags, sentence = caption.parts
-            return caption.with_tags([*(tag if tag in KAOMOJI else spelled(tag) for tag in tags), *sentence])
+            return caption.with_tags([*(tag if tag in KAOMOJI else _but_for_breaks(spelled, tag) for tag in tags), *sentence])
 
         return respelled
 
     def summary(self) -> str:
         return f"write tags with {self.manner}" if self.manner in ("spaces", "underscores") else f"write tags {self.manner}"
+
+
+def _but_for_breaks(spelled: Callable[[str], str], tag: str) -> str:
+    """The tag spelled, what is on each side of a BREAK by itself."""
+    return f" {BREAK} ".join(map(spelled, sections(tag))).strip() if BREAK in tag else spelled(tag)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from lorasmith.captions.breaks import BREAK
 from lorasmith.captions.caption import Caption, join_tags, tag_key
 from lorasmith.captions.edits.edit import Edit, EditContext, EditFunction, Tag, keys_of
 from lorasmith.errors import InputError, SettingsError
@@ -22,10 +23,9 @@ class Dedupe(Edit):
     def prepare(self, context: EditContext) -> EditFunction:
         def without_repeats(_: str, caption: Caption) -> Caption:
             tags, sentence = caption.parts
-            first: dict[str, str] = {}
-            for tag in tags:
-                first.setdefault(tag_key(tag), tag)
-            return caption.with_tags([*first.values(), *sentence])
+            first = {tag_key(tag): place for place, tag in reversed([*enumerate(tags)])}
+            kept = [tag for place, tag in enumerate(tags) if tag == BREAK or first[tag_key(tag)] == place]
+            return caption.with_tags([*kept, *sentence])
 
         return without_repeats
 
@@ -105,7 +105,7 @@ class DropCommon(Edit):
 
 def _dropping(context: EditContext, keep: Collection[str], is_dropped: Callable[[str], bool]) -> EditFunction:
     """Drops tags (not sentences) by their key, decided once for each tag."""
-    gone = {tag for tag in context.counts if is_dropped(tag)} - keys_of(keep)
+    gone = {tag for tag in context.counts if is_dropped(tag)} - keys_of((*keep, BREAK))
 
     def dropped(_: str, caption: Caption) -> Caption:
         tags, sentence = caption.parts
