@@ -75,6 +75,17 @@ def test_timesteps_of_ai_toolkit_on_flux(tmp_path, theirs, ours):
     assert (found.fault, found.settings.flow.timestep_sampling) == ("", ours)
 
 
+@pytest.mark.parametrize(
+    ("train", "timesteps"),
+    [
+        ({"min_denoising_steps": 200, "max_denoising_steps": 700}, (300, 800)),
+        ({"min_denoising_steps": 0, "max_denoising_steps": 999}, (0, 1000)),
+    ],
+)
+def test_denoising_steps_of_ai_toolkit_are_counted_from_pure_noise(tmp_path, train, timesteps):
+    assert job(tmp_path, FLUX, train=train).settings.noise.timesteps == timesteps
+
+
 def test_a_list_of_resolutions_is_a_folder_for_each(tmp_path):
     found = job(
         tmp_path,

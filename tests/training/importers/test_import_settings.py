@@ -241,7 +241,8 @@ def test_a_typing_error_is_named_with_what_was_meant(tmp_path):
 def test_flux_has_the_defaults_of_its_script(tmp_path):
     text = "accelerate launch flux_train_network.py --pretrained_model_name_or_path flux1-dev.safetensors --clip_l clip_l.safetensors "
     text += "--t5xxl t5.safetensors --ae ae.safetensors --train_data_dir img --network_module networks.lora_flux --network_dim 4 "
-    text += "--learning_rate 1e-4 --max_train_epochs 4 --min_snr_gamma 5 --timestep_sampling shift --discrete_flow_shift 3.1582 --resolution 512"
+    text += "--learning_rate 1e-4 --max_train_epochs 4 --min_snr_gamma 5 --timestep_sampling shift --discrete_flow_shift 3.1582 --resolution 512 "
+    text += "--min_timestep 0 --max_timestep 800"
     found = imported(tmp_path, "train.txt", text)
     s = found.settings
     assert found.fault == ""
@@ -253,6 +254,8 @@ def test_flux_has_the_defaults_of_its_script(tmp_path):
         "ae.safetensors",
     )
     assert s.loss.min_snr_gamma == 0
+    assert s.noise.timesteps == (0, 1000)
+    assert left(found)["max_timestep"] == "Sd-scripts ignores it for this family, and so all timesteps are trained."
 
 
 def test_the_script_of_flux_trains_chroma_by_its_model_type(tmp_path):

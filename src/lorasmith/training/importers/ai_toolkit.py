@@ -220,6 +220,16 @@ def _timestep_type(draft: Draft, theirs: str, value: Any) -> None:
         draft.leave(theirs, value, "it is not offered; look at flow.timestep_sampling")
 
 
+def _denoising_steps(ours: str) -> Row:
+    """A row of an end of the timesteps, which are counted there from pure noise down: the places of a list that falls from 1000."""
+
+    def row(draft: Draft, theirs: str, value: Any) -> None:
+        if 0 < value < 999:
+            draft.put(theirs, ours, 1000 - int(value), "counted from pure noise there")
+
+    return row
+
+
 def _patterns(excludes: bool) -> Any:
     """Layers by parts of their names."""
 
@@ -252,8 +262,7 @@ TABLE = OptionTable(
         "train.lr": rows.to("optimizer.learning_rate", float), "train.unet_lr": rows.to("optimizer.unet_lr", float),
         "train.text_encoder_lr": rows.to("optimizer.text_encoder_lr", float), "train.lr_scheduler": _schedule,
         "train.lr_scheduler_params.num_warmup_steps": rows.to("schedule.lr_warmup_steps"), "train.optimizer_params.betas": rows.optimizer_argument("betas"),
-        "train.min_denoising_steps": rows.over_zero("noise.min_timestep"),
-        "train.max_denoising_steps": lambda draft, theirs, value: draft.put(theirs, "noise.max_timestep", int(value) + 1, "the last one is trained there") if value < 999 else None,
+        "train.min_denoising_steps": _denoising_steps("noise.max_timestep"), "train.max_denoising_steps": _denoising_steps("noise.min_timestep"),
         "train.reg_weight": rows.to("loss.prior_loss_weight", float),
         "train.lr_scheduler_params.warmup_steps": rows.to("schedule.lr_warmup_steps"), "train.dtype": rows.precision("training.mixed_precision"),
         "train.min_snr_gamma": rows.to("loss.min_snr_gamma", float), "train.snr_gamma": rows.to("loss.min_snr_gamma", float),

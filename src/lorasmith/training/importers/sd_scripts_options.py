@@ -125,6 +125,18 @@ def _timestep_sampling(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
         of_flow("flow.timestep_sampling")(draft, theirs, value)
 
 
+def _end_of_timesteps(ours: str, whole: int) -> Row:
+    """A row of the first timestep, or of the one after the last."""
+
+    def row(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
+        if not draft.found.is_flow:
+            draft.put(theirs, ours, value)
+        elif typed(value) != whole:
+            draft.leave(theirs, value, "sd-scripts ignores it for this family, and so all timesteps are trained")
+
+    return row
+
+
 def _plain(name: str) -> str:
     """A name as all spell it: `AdamW_8bit`, `adamw-8bit` and `ADAMW8BIT` are one."""
     return re.sub(r"[-_\s]", "", name).lower()
@@ -371,6 +383,7 @@ OPTIONS: dict[str, Row] = {
     # loss and flow
     "min_snr_gamma": _min_snr_gamma, "debiased_estimation_loss": where_on("loss.debiased_estimation", True, "the same by its name here"),
     "timestep_sampling": _timestep_sampling,
+    "min_timestep": _end_of_timesteps("noise.min_timestep", 0), "max_timestep": _end_of_timesteps("noise.max_timestep", 1000),
     **{name: of_flow(f"flow.{name}") for name in (
         "sigmoid_scale", "discrete_flow_shift", "weighting_scheme", "logit_mean", "logit_std", "mode_scale",
         "model_prediction_type", "guidance_scale",
