@@ -94,8 +94,19 @@ def test_many_findings_of_one_kind_are_one_with_all_their_subjects_and_what_mend
 def _plans(command, **_):
     import subprocess
 
-    assert command[2:4] == ["lorasmith", "plan"]
+    assert command[3:5] == ["lorasmith", "plan"]
     return subprocess.CompletedProcess(command, 0, stdout=b'{"time": {"seconds": 3}, "files": null, "memory": null}', stderr=b"")
+
+
+def test_what_is_in_a_workspace_is_data_to_an_estimate_whatever_it_is_called(tmp_path):
+    for module in ("tomllib", "pydantic", "json"):
+        (tmp_path / f"{module}.py").write_text("open('was_run', 'w').close()", encoding="utf-8")
+    made = estimates.Estimates(tmp_path)
+    made.folder.mkdir(parents=True)
+    (made.folder / "x.toml").write_text("this is no TOML", encoding="utf-8")
+    made._make("x", "plan")
+    assert "x.toml is not valid TOML" in made.look("x").problem
+    assert not (tmp_path / "was_run").exists()
 
 
 def test_an_estimate_that_fails_says_why(script, settings, monkeypatch):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any, Literal
 from lorasmith.atomic import write_atomically
 from lorasmith.datasets.training_set import TrainingSet
 from lorasmith.errors import InputError
+from lorasmith.jobs.supervisor_process import PYTHON
 from lorasmith.jobs.sweep.sweep_file import Sweep
 from lorasmith.jobs.sweep.sweep_toml import sweep_toml
 from lorasmith.jobs.workspace import Workspace
@@ -80,7 +80,7 @@ class Estimates:
             return Estimate("failed", problem=self._problem(id))
 
     def _make(self, id: str, verb: str, *options: str) -> None:
-        command = [sys.executable, "-m", "lorasmith", verb, str(self._file(id, "toml")), "--json", *options]
+        command = [*PYTHON, "-m", "lorasmith", verb, str(self._file(id, "toml")), "--json", *options]
         try:
             with self._one_at_a_time:
                 done = subprocess.run(command, cwd=self.workspace, capture_output=True, timeout=PATIENCE, check=False)
