@@ -6,6 +6,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from lorasmith.jobs.queue import Queue
+from lorasmith.training import events
+from lorasmith.training.records.event_log import EventLog
+from lorasmith.training.records.run_folder import RunFolder
+from lorasmith.training.settings.tree import settings_from
 from tests.running_studio import RunningStudio
 
 
@@ -32,6 +36,24 @@ def test_the_order_is_changed_by_dragging_and_by_keys_and_is_there_after_a_reloa
     expect(listed).to_contain_text(["rests", "two", "one", "three"])
     order = [job["arguments"]["settings"]["name"] for job in studio.client.get("jobs") if job["state"] == "queued"]
     assert order == ["two", "one", "three"]
+
+
+@pytest.mark.usefixtures("idle")
+def test_a_run_is_resumed_by_the_job_that_was_paused_and_by_no_second_one(page: Page, studio: RunningStudio, project: str) -> None:
+    run = RunFolder(studio.workspace / "projects" / project / "runs" / "first")
+    run.create(settings_from({"name": "first", "base": {"path": "base"}, "datasets": [{"path": "pictures"}]}))
+    log = EventLog(run.events)
+    for event in (events.Planned(10, 5, 4, 2, 1000), events.Stopped(2, "It was asked to stop.")):
+        log(event)
+    log.close()
+    with Queue(studio.workspace) as queue:
+        job = queue.add("train", {"out": f"projects/{project}/runs/first"}, "accelerator", project)
+        queue.request(job.id, "pause")
+        page.goto(f"{studio.client.address}runs/{project}~first")
+        page.get_by_role("main").get_by_role("button", name="Resume").click()
+        expect(page.get_by_role("main").get_by_text("Waiting", exact=True)).to_be_visible()
+        expect(page.get_by_role("main").get_by_role("button", name="Resume")).to_have_count(0)
+        assert [(one.id, one.state) for one in queue.jobs() if one.project == project] == [(job.id, "queued")]
 
 
 @pytest.mark.usefixtures("idle")

@@ -110,9 +110,9 @@ function verbsOf(job: Job): Verb[] {
     case "running":
       return job.kind === "train" ? ["pause", "stop", "cancel"] : job.kind === "sweep" ? ["stop"] : ["cancel"];
     case "queued":
+    case "interrupted": // it goes on by itself
       return ["cancel"];
     case "paused":
-    case "interrupted":
       return ["resume", "cancel"];
     case "stopped":
       return ["resume"];

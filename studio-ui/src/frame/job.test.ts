@@ -1,7 +1,7 @@
 import i18next from "i18next";
 import { beforeAll, expect, test } from "vitest";
 import { resources } from "../words/resources";
-import { doingOf, inOrder, type Job, titleOf } from "./job";
+import { doingOf, goesOnBy, inOrder, type Job, titleOf } from "./job";
 
 beforeAll(() => i18next.init({ lng: "en", resources: resources as never, interpolation: { escapeValue: false } }));
 
@@ -31,4 +31,16 @@ test("a job is told of in the page's language, and in the studio's words where t
   expect(doingOf({ ...progress, doing: "caching everything" })).toBe("caching everything 3/15");
   expect(titleOf({ kind: "train", words: "Train a LoRA", arguments: { out: "runs/mimi" } })).toBe("LoRAを学習: mimi");
   await i18next.changeLanguage("en");
+});
+
+test.each([
+  ["paused", "resume"],
+  ["stopped", "resume"],
+  ["failed", "retry"],
+  ["cancelled", "retry"],
+  ["interrupted", undefined],
+  ["running", undefined],
+  ["done", undefined],
+] as const)("a job that is %s goes on by %s", (state, verb) => {
+  expect(goesOnBy({ state })).toBe(verb);
 });

@@ -26,6 +26,12 @@ export function hasEnded(job: Job): boolean {
   return ENDED.includes(job.state);
 }
 
+/** What has a job go on that does not by itself; undefined where nothing does. */
+export function goesOnBy({ state }: Pick<Job, "state">): "resume" | "retry" | undefined {
+  if (state === "paused" || state === "stopped") return "resume";
+  return state === "failed" || state === "cancelled" ? "retry" : undefined;
+}
+
 /** What it does and of what: `Train a LoRA: mimi-2`, by its prompt where it draws one, or by the path that it writes, or else reads. */
 export function titleOf({ kind, words, arguments: given }: Pick<Job, "kind" | "words" | "arguments">): string {
   const prompt = Array.isArray(given.prompts) ? String(given.prompts[0]) : undefined;

@@ -7,7 +7,7 @@ import { api, ask, type Shape } from "../../api/client";
 import { lookAgain } from "../../api/queries";
 import { bytes, number, roughly } from "../../components/format";
 import { say, sayProblem } from "../../components/say";
-import { hasEnded } from "../../frame/job";
+import { goesOnBy, hasEnded } from "../../frame/job";
 import { useKeys } from "../../keys/useKeys";
 import { RunState } from "../runs/RunState";
 import type { PartProps } from "./part";
@@ -75,11 +75,13 @@ function RunButtons({ run }: { run: Shape<"RunFacts"> }) {
       .catch(sayProblem);
   }
 
+  /** By its job, or by a new one where it has none that can go on. */
   function resume(): void {
+    const verb = trains && goesOnBy(trains);
     ask(
-      api.POST("/api/jobs", {
-        body: { kind: "train", project: run.project, priority: 0, arguments: { run: run.folder } },
-      }),
+      trains && verb
+        ? api.POST("/api/jobs/{job}:{verb}", { params: { path: { job: trains.id, verb } } })
+        : api.POST("/api/jobs", { body: { kind: "train", project: run.project, priority: 0, arguments: { run: run.folder } } }),
     )
       .then(() => lookAgain(client, "/api/jobs", "/api/runs"))
       .catch(sayProblem);
@@ -111,11 +113,14 @@ function RunButtons({ run }: { run: Shape<"RunFacts"> }) {
           </Button>
         </>
       )}
-      {(run.state === "stopped" || run.state === "killed") && (
-        <Button leftSection={<Play size={16} aria-hidden />} onClick={resume}>
-          {t(run.code === "stopped" && run.step > 0 ? "resume_from" : "frame:verb_resume", { step: number(run.step) })}
-        </Button>
-      )}
+      {(run.state === "stopped" || run.state === "killed") &&
+        (job && job.state !== "paused" ? (
+          <span className="soft">{t(`frame:state_${job.state}`)}</span>
+        ) : (
+          <Button leftSection={<Play size={16} aria-hidden />} onClick={resume}>
+            {t(run.code === "stopped" && run.step > 0 ? "resume_from" : "frame:verb_resume", { step: number(run.step) })}
+          </Button>
+        ))}
       {run.project && (
         <Menu position="bottom-end">
           <Menu.Target>
