@@ -56,6 +56,19 @@ def test_captions_mends_and_moves_are_undone_and_redone_in_turn(script, dataset)
     assert script.post(f"{AT}/history:redo").status_code == 409
 
 
+def test_an_undo_of_one_operation_takes_back_no_other_one(script, dataset):
+    script.post(f"{AT}/mends", json=ROTATE)
+    meant = history(script)[0]["id"]
+    script.post(f"{AT}/edits", json={"edit": "add", "arguments": {"tags": ["cat"]}})
+    refused = script.post(f"{AT}/history:undo", params={"operation": meant})
+    assert (refused.status_code, refused.json()["code"]) == (409, "history.stale")
+    assert refused.json()["values"]["operation"] == history(script)[0]["id"]
+    assert [one["state"] for one in history(script)] == ["done", "done"]
+    for one in history(script):
+        assert script.post(f"{AT}/history:undo", params={"operation": one["id"]}).json()["state"] == "undone"
+    assert script.post(f"{AT}/history:undo", params={"operation": meant}).status_code == 409
+
+
 def test_mends_of_many_pictures_in_several_ways_are_one_call_and_one_step_back(script, dataset):
     before = {file.name: file.read_bytes() for file in dataset.glob("*.png")}
     asked = [{"pictures": ["0.png", "1.png"], "changes": ROTATE["changes"]}, {"pictures": ["2.png"], "changes": [{"way": "remove"}]}]

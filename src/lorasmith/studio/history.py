@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from lorasmith.curation.history import DatasetOperation, State, What, operations, redo_next, to_redo, to_undo, undo_newest
 from lorasmith.dataset_folder import SOON
+from lorasmith.errors import InputError
 from lorasmith.projects.trigger import follow
 from lorasmith.studio.studio import OpenStudio
 
@@ -43,10 +45,17 @@ def list_history(project: str, studio: OpenStudio) -> list[HistoryOperation]:
 
 
 @router.post("/history:undo")
-def undo(project: str, studio: OpenStudio) -> OperationView:
-    """Undo the newest operation that was not undone; 412 where something else changed the files since."""
+def undo(
+    project: str, studio: OpenStudio, operation: Annotated[str, Query(description="The one that is meant; without it, whichever is the newest.")] = ""
+) -> OperationView:  # fmt: skip
+    """Undo the newest operation that was not undone; 409 where another one is meant, and 412 where something else changed the files since."""
     root = studio.projects[project].dataset
     with studio.datasets.open(root, to_change=True):
+        newest = to_undo(operations(root)) if operation else None
+        if newest is not None and _id(newest) != operation:
+            raise InputError(
+                f"Something else was done since: {newest.words}. Undo that first.", code="history.stale", operation=_id(newest)
+            )
         undone = undo_newest(root, studio.datasets.cache, networks=False, patience=SOON)
         follow(studio.projects, project, undone.note, undone=True)
         return _view(undone)
@@ -62,6 +71,10 @@ def redo(project: str, studio: OpenStudio) -> OperationView:
         return _view(redone)
 
 
+def _id(one: DatasetOperation) -> str:
+    return f"{one.what}-{one.at!r}"
+
+
 def _view(one: DatasetOperation) -> OperationView:
     at = datetime.fromtimestamp(one.at, UTC)
-    return OperationView(id=f"{one.what}-{one.at!r}", what=one.what, summary=one.words, at=at, count=one.count, state=one.state)
+    return OperationView(id=_id(one), what=one.what, summary=one.words, at=at, count=one.count, state=one.state)

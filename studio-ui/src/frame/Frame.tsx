@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
 import { useConnected } from "../events/news";
 import { KeysDialog } from "../keys/KeysDialog";
+import { hasTyped } from "../keys/typing";
 import { useKeys } from "../keys/useKeys";
 import classes from "./Frame.module.css";
 import { JobDrawer } from "./JobDrawer";
@@ -26,8 +27,8 @@ export function Frame({ children }: { children: ReactNode }) {
   const places = PLACES.filter((place) => place.key && (project || !place.ofProject));
   useKeys({
     "?": () => showKeys(true),
-    "Ctrl+Z": () => undo.undo?.(),
-    "Ctrl+Shift+Z": () => undo.redo?.(),
+    "Ctrl+Z": (event) => !hasTyped(event) && undo.undo?.(),
+    "Ctrl+Shift+Z": (event) => !hasTyped(event) && undo.redo?.(),
     "/": () => focusFilter(),
     ...Object.fromEntries(places.map((place) => [`g ${place.key}`, () => go(place.address(encodeURIComponent(project)))])),
   });

@@ -19,12 +19,15 @@ export function HistoryDialog({ project, onClose }: { project: string; onClose: 
   const [problem, setProblem] = useState<unknown>();
   const [going, setGoing] = useState(false);
 
-  /** Undo or redo so many operations, one after the other. */
-  async function take(way: "undo" | "redo", times: number) {
+  /** Undo these operations, or redo so many, one after the other; what was done since they were shown is not undone with them. */
+  async function take(way: "undo" | "redo", wanted: readonly Listed[]) {
     setGoing(true);
     try {
-      for (let done = 0; done < times; done++)
-        await ask(api.POST(`/api/projects/{project}/history:${way}`, { params: { path: { project } } }));
+      for (const { id } of wanted) {
+        const params = { path: { project } };
+        if (way === "redo") await ask(api.POST("/api/projects/{project}/history:redo", { params }));
+        else await ask(api.POST("/api/projects/{project}/history:undo", { params: { ...params, query: { operation: id } } }));
+      }
       setProblem(undefined);
     } catch (error) {
       setProblem(error);
@@ -47,8 +50,8 @@ export function HistoryDialog({ project, onClose }: { project: string; onClose: 
                   key={operation.id}
                   operation={operation}
                   disabled={going}
-                  onUndo={() => take("undo", stateIn(operations.slice(0, at + 1), "done"))}
-                  onRedo={() => take("redo", stateIn(operations.slice(at), "undone"))}
+                  onUndo={() => take("undo", inState(operations.slice(0, at + 1), "done"))}
+                  onRedo={() => take("redo", inState(operations.slice(at), "undone"))}
                 />
               ))}
             </ol>
@@ -61,8 +64,8 @@ export function HistoryDialog({ project, onClose }: { project: string; onClose: 
 
 type Listed = Shape<"HistoryOperation">;
 
-function stateIn(operations: readonly Listed[], state: Listed["state"]): number {
-  return operations.filter((operation) => operation.state === state).length;
+function inState(operations: readonly Listed[], state: Listed["state"]): Listed[] {
+  return operations.filter((operation) => operation.state === state);
 }
 
 function Operation(props: { operation: Listed; disabled: boolean; onUndo: () => void; onRedo: () => void }) {

@@ -73,16 +73,28 @@ export function usePictureChanges(project: string): PictureChanges {
   );
 
   const undo = useCallback(
-    async (operations: number) => {
-      const params = { path: { project } };
+    async (operations: readonly string[]) => {
       try {
-        for (let undone = 0; undone < operations; undone++) await ask(api.POST("/api/projects/{project}/history:undo", { params }));
+        for (const operation of operations)
+          await ask(api.POST("/api/projects/{project}/history:undo", { params: { path: { project }, query: { operation } } }));
       } catch (error) {
         sayProblem(error);
       }
       await refresh();
     },
     [project, refresh],
+  );
+
+  /** Say what was done, in so many operations, with a button that takes these back and no later ones. */
+  const sayDone = useCallback(
+    async (words: string, operations: number) => {
+      const params = { path: { project } };
+      const listed = await ask(api.GET("/api/projects/{project}/history", { params })).catch(() => []);
+      const done = listed.filter(({ state }) => state === "done").slice(0, operations);
+      if (done.length === 0) say(words);
+      else sayWithUndo(words, () => undo(done.map(({ id }) => id)));
+    },
+    [project, undo],
   );
 
   const { data: jobs } = useGet("/api/jobs");
@@ -93,15 +105,15 @@ export function usePictureChanges(project: string): PictureChanges {
     if (!job || !hasEnded(job) || going.current !== job.id) return;
     going.current = undefined;
     refresh();
-    if (job.state === "done") sayEnded(job, () => undo(1));
-  }, [job, refresh, undo]);
+    if (job.state === "done") sayEnded(job, sayDone);
+  }, [job, refresh, sayDone]);
 
   /** Do something, say what it was, and offer to take it back. */
   async function change<Result>(call: () => Promise<Done<Result>>, otherwise: Result): Promise<Result> {
     setBusy(true);
     try {
       const { words, operations, result } = await call();
-      if (operations > 0) sayWithUndo(words, () => undo(operations));
+      if (operations > 0) sayDone(words, operations);
       return result;
     } catch (error) {
       sayProblem(error);
@@ -197,9 +209,9 @@ export function usePictureChanges(project: string): PictureChanges {
 }
 
 /** What a job that mends has done, with a button that takes it back. */
-function sayEnded({ outcome }: Job, undo: () => void): void {
+function sayEnded({ outcome }: Job, sayDone: (words: string, operations: number) => void): void {
   const [mended, problems] = [Number(outcome.mended), Number(outcome.problems)];
-  if (mended > 0) sayWithUndo(i18next.t("images:mended", { count: mended }), undo);
+  if (mended > 0) sayDone(i18next.t("images:mended", { count: mended }), 1);
   if (problems > 0) say(i18next.t("images:not_mended", { count: problems, of: mended + problems }));
   if (mended + problems === 0) say(i18next.t("images:nothing_to_mend"));
 }
