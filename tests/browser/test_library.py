@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from lorasmith.jobs.queue import Queue
 from lorasmith.training.records.run_layout import sample_name
 from tests.browser.accessibility import grave_findings
 from tests.library.lora_files import write_lora
@@ -81,6 +82,12 @@ def test_what_is_made_of_a_checkpoint_does_not_go_into_its_run_and_its_ways_are_
     dialog.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Convert").click()
     expect(dialog.get_by_label("Output")).to_have_value("loras/zorvex-000001-converted-2.safetensors")
+    (loras / "zorvex-000001-converted-2.safetensors").touch()
+    with Queue(studio.workspace) as queue:  # by a job that ends while the dialog is open
+        job = queue.add("convert", {}, "cpu")
+        assert queue.claim("cpu", "cpu") == queue.get(job.id)
+        queue.end(job.id, "done")
+    expect(dialog.get_by_label("Output")).to_have_value("loras/zorvex-000001-converted-3.safetensors")
 
 
 def test_an_entry_of_the_metadata_that_is_a_table_is_opened_in_its_place(page: Page, studio: RunningStudio, loras: Path) -> None:

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { knownFolders, shortened } from "./paths";
+import { knownFolders, picturesFolder, shortened } from "./paths";
 
 const folders = knownFolders({ id: "mimi", folder: "/home/me/lora/projects/mimi", dataset: "dataset" });
 
@@ -12,6 +12,15 @@ test("files are called as a person knows them", () => {
   expect(shortened("/home/me/lora/projects/mimi/dataset-old is left alone.", folders)).toBe("dataset-old is left alone.");
   expect(shortened("/home/me/lora/loras/a.safetensors is damaged.", folders)).toBe("loras/a.safetensors is damaged.");
   expect(shortened("/models/sdxl.safetensors is not there.", folders)).toBe("/models/sdxl.safetensors is not there.");
+});
+
+test.each([
+  ["dataset", "/lora/projects/mimi/dataset"],
+  ["/photos/cat", "/photos/cat"],
+  ["C:\\photos\\cat", "C:\\photos\\cat"],
+  ["\\\\server\\photos\\cat", "\\\\server\\photos\\cat"],
+])("the pictures in %s are in %s", (dataset, place) => {
+  expect(picturesFolder({ folder: "/lora/projects/mimi", dataset })).toBe(place);
 });
 
 test("a command keeps the path that it needs", () => {

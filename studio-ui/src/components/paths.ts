@@ -2,9 +2,14 @@ import type { Shape } from "../api/client";
 
 type Project = Pick<Shape<"ProjectView">, "id" | "folder" | "dataset">;
 
+/** Whether a path begins at the top: of the disk, of one of Windows' (`C:`), or of another machine's (`\\server`). */
+export function isFullPath(path: string): boolean {
+  return /^([\\/]|[A-Za-z]:)/.test(path);
+}
+
 /** The full path of a project's pictures. */
 export function picturesFolder({ folder, dataset }: Omit<Project, "id">): string {
-  return /^(\/|[A-Za-z]:)/.test(dataset) ? dataset : `${folder}/${dataset}`;
+  return isFullPath(dataset) ? dataset : `${folder}/${dataset}`;
 }
 
 /** The folders whose files a person knows by the rest of their path, the innermost first: the pictures', the project's, the workspace's. */

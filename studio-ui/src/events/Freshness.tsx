@@ -36,7 +36,8 @@ export function Freshness(): null {
           client.setQueryData<Shape<"JobView">[]>(keyOf("/api/jobs"), (jobs) => jobs && putJob(jobs, job));
           if (client.isFetching({ queryKey: keyOf("/api/jobs") })) lookAgain(client, "/api/jobs"); // what is on its way may be older
           if (job.ended) {
-            lookAgain(client, "/api/projects", "/api/projects/{project}", "/api/runs", "/api/runs/{run}", "/api/library");
+            lookAgain(client, "/api/projects", "/api/projects/{project}", "/api/runs", "/api/runs/{run}");
+            lookAgain(client, "/api/library", "/api/library/place"); // a name may be taken now
             lookAgain(client, "/api/sweeps", "/api/sweeps/{sweep}");
             if (job.kind === "download") lookAgain(client, "/api/models", "/api/bases", "/api/taggers", "/api/vocabularies");
           }

@@ -7,6 +7,7 @@ import { useLocation } from "wouter";
 import { api, ask, type Shape } from "../../api/client";
 import { lookAgain } from "../../api/queries";
 import { ErrorCard } from "../../components/ErrorCard";
+import { sayProblem } from "../../components/say";
 import { useDraft } from "../../state/draft";
 import { chooseFiles } from "../../uploads/choose";
 import { type Gathered, nameOf } from "../../uploads/gather";
@@ -54,7 +55,7 @@ export function NewLora({ opened, dropped, onDropped, onClose }: Props) {
       forgetName();
       forgetFolder();
       lookAgain(client, "/api/projects");
-      beginUpload(made.id, dropped).catch(setProblem);
+      beginUpload(made.id, dropped).catch(sayProblem);
       onClose();
       go(`/projects/${encodeURIComponent(made.id)}/images`);
     } catch (error) {

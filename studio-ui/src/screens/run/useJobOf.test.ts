@@ -4,6 +4,7 @@ import { isOf } from "./useJobOf";
 test.each([
   [{ out: "projects/mimi/runs/first" }, "mimi~first", true],
   [{ out: "/home/me/lora/projects/mimi/runs/first" }, "mimi~first", true],
+  [{ run: "C:\\lora\\projects\\mimi\\runs\\first" }, "mimi~first", true],
   [{ run: "runs/zorvex" }, "zorvex", true],
   [{ out: "projects/mimi/runs/first-2" }, "mimi~first", false],
   [{ out: "projects/mimi/runs/zorvex" }, "zorvex", false],

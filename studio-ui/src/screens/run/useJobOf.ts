@@ -1,4 +1,5 @@
 import { useGet } from "../../api/queries";
+import { isFullPath } from "../../components/paths";
 import type { Job } from "../../frame/job";
 
 /** The last job that trains a run, by the run's id: `mimi~first` is the folder `projects/mimi/runs/first`, `first` is `runs/first`. */
@@ -16,7 +17,7 @@ export function isOf(args: Job["arguments"], run: string): boolean {
   const folder = run.startsWith("~") ? names.join("/") : [...(project ? ["projects", project] : []), "runs", ...names].join("/");
   return [args.out, args.run].some((place) => {
     const found = String(place ?? "").replaceAll("\\", "/");
-    return found === folder || (found.startsWith("/") && found.endsWith(`/${folder}`) && !(project === "" && isOfProject(found, folder)));
+    return found === folder || (isFullPath(found) && found.endsWith(`/${folder}`) && !(project === "" && isOfProject(found, folder)));
   });
 }
 

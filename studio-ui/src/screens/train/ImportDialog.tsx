@@ -4,6 +4,7 @@ import { type FormEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, ask, type Shape } from "../../api/client";
 import { ErrorCard } from "../../components/ErrorCard";
+import { picturesFolder } from "../../components/paths";
 import { say } from "../../components/say";
 import { useDraft } from "../../state/draft";
 import classes from "./ImportDialog.module.css";
@@ -35,7 +36,7 @@ export function ImportDialog({ project, training, onClose }: Props) {
     setProblem(undefined);
     setImported(undefined);
     try {
-      const datasets = [project.dataset.startsWith("/") ? project.dataset : `${project.folder}/${project.dataset}`];
+      const datasets = [picturesFolder(project)];
       setImported(await ask(api.POST("/api/settings:import", { body: { file, text, base: project.base, datasets, project: project.id } })));
     } catch (error) {
       setProblem(error);
