@@ -4,9 +4,13 @@ import json
 from importlib.metadata import version
 
 import pytest
+import torch
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from lorasmith.cli.main import app
+from lorasmith.cli.main import app, main
+from tests.curation.imports.test_imports import png
+from tests.library.lora_files import write_lora
 
 
 def lorasmith(*arguments):
@@ -91,3 +95,28 @@ def test_a_pickle_is_read_by_the_option_that_the_refusal_names(verb, tmp_path):
     help_text = lorasmith(*verb, "--help").output
     assert "--allow-pickle" in help_text
     assert "--no-allow-pickle" not in help_text
+
+
+def test_what_a_stranger_wrote_gives_no_orders_to_the_terminal(tmp_path, monkeypatch, capsys):
+    order = "\x1b]0;owned\x07\u202egnp"
+    lora = write_lora(tmp_path / "zorvex.safetensors", {"modelspec.title": order, "modelspec.trigger_phrase": order, order: "x"})
+    odd = tmp_path / "odd.safetensors"
+    save_file(
+        {f"a{order}": torch.ones(1), "lora_unet_x.lora_down.weight": torch.ones(2, 4), "lora_unet_x.lora_up.weight": torch.ones(4, 2)}, odd
+    )
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a.png").write_bytes(png(1))
+    (tmp_path / "set" / "a.txt").write_text(f"zorvex, {order}", encoding="utf-8")
+    library = ["--catalogue", str(tmp_path / "catalogue")]
+    for verb in (
+        ["lora", "show", str(lora)], ["lora", "edit", str(lora), "--remove", order, "--dry-run"], ["library", "add", str(tmp_path), *library],
+        ["library", "list", *library], ["captions", "list", str(tmp_path / "set")], ["captions", "show", str(tmp_path / "set"), "a.png"],
+        ["captions", "tags", str(tmp_path / "set")], ["check", str(odd), "--family", "sd1"],
+        ["lora", "convert", str(odd), "--family", "sd1", "--out", str(tmp_path / "new.safetensors")],
+    ):  # fmt: skip
+        monkeypatch.setattr("sys.argv", ["lorasmith", *verb])
+        with pytest.raises(SystemExit):
+            main()
+        printed = "".join(capsys.readouterr())
+        assert r"\x1b]0;owned\x07\u202e" in printed or verb[:2] == ["library", "add"]
+        assert not {"\x1b", "\x07", "\u202e"} & {*printed}

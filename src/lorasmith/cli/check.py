@@ -8,6 +8,7 @@ import typer
 
 from lorasmith.cli.lora.options import BaseOption, Family
 from lorasmith.cli.options import AllowPickle, AsJson, LoraFile
+from lorasmith.cli.output import print_json, shown
 from lorasmith.pages.numbers import count
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ def check(
     """
     from lorasmith.adapters.compatibility.check import check_file
     from lorasmith.adapters.kinds.programs import programs_named
-    from lorasmith.cli.output import print_json
 
     programs = programs_named(program or [])
     report = check_file(file, family, base, allow_pickle=allow_pickle)
@@ -41,7 +41,7 @@ def check(
     else:
         _print_report(file.name, report, programs)
         for problem in problems:
-            typer.echo(f"problem: {problem.message}")
+            typer.echo(f"problem: {shown(problem.message)}")
     raise typer.Exit(1 if problems else 0)
 
 
@@ -53,4 +53,4 @@ def _print_report(name: str, report: CheckReport, programs: tuple[str, ...]) -> 
     for program in programs:
         typer.echo(f"  {program:<14} {report.consumers[program].words(report.family)}")
     for note in report.notes(programs):
-        typer.echo(f"note: {note.message}")
+        typer.echo(f"note: {shown(note.message)}")

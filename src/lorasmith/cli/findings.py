@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from lorasmith.cli.output import one_line
+from lorasmith.cli.output import one_line, shown
 from lorasmith.findings import MendChange
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ MOST_NAMED = 5
 
 def print_finding(finding: Finding) -> None:
     """What is wrong, what was measured and why it matters, what to do, and where."""
-    typer.echo(f"\n{finding.severity}: {finding.message}")
+    typer.echo(f"\n{finding.severity}: {shown(finding.message)}")
     sure = f"Confidence {finding.confidence:.0%}." if finding.confidence < 1 else ""
     if reasons := [_sentence(str(reason)) for reason in (finding.evidence, sure, finding.why) if reason]:
-        typer.echo(f"  {' '.join(reasons)}")
+        typer.echo(f"  {shown(' '.join(reasons))}")
     if finding.fix is not None:
         ways = ", ".join(change.way for change in finding.fix.changes if isinstance(change, MendChange))
         typer.echo(f"  {finding.fix.words}{f' [mend: {ways}]' if ways else ''}")
@@ -31,7 +31,7 @@ def print_finding(finding: Finding) -> None:
         typer.echo(f"  - and {len(finding.details) - MOST_NAMED} more")
     if finding.subjects:
         more = f" and {len(finding.subjects) - MOST_NAMED} more" if len(finding.subjects) > MOST_NAMED else ""
-        typer.echo(f"  in {', '.join(finding.subjects[:MOST_NAMED])}{more}")
+        typer.echo(f"  in {shown(', '.join(finding.subjects[:MOST_NAMED]))}{more}")
 
 
 def _sentence(text: str) -> str:

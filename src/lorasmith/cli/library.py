@@ -162,8 +162,10 @@ def _notes(changes: Changes) -> list[str]:
 
 
 def _say_problems(problems: Sequence[Entry], changes: Changes) -> None:
+    from lorasmith.cli.output import shown
+
     for entry in problems[:MOST_NAMED]:
-        typer.echo(f"not read: {entry.problem.replace(str(entry.path), str(_from_here(entry.path)))}")
+        typer.echo(f"not read: {shown(entry.problem).replace(str(entry.path), str(_from_here(entry.path)))}")
     if len(problems) > MOST_NAMED:
         typer.echo(f"not read: {count(len(problems) - MOST_NAMED, 'more file')}; --json names all with their reasons.")
     for note in _notes(changes):

@@ -38,6 +38,7 @@ from lorasmith.cli import (
 from lorasmith.cli.captions.app import app as captions_app
 from lorasmith.cli.help import HelpGroup
 from lorasmith.cli.lora.app import app as lora_app
+from lorasmith.cli.output import shown
 from lorasmith.errors import InputError, LorasmithError
 from lorasmith.secrets import without_secrets
 from lorasmith.stores import named_by_urls
@@ -112,7 +113,7 @@ def main() -> None:
     try:
         app()
     except LorasmithError as error:
-        print(f"error: {without_secrets(named_by_urls(str(error)))}", file=sys.stderr)
+        print(f"error: {shown(without_secrets(named_by_urls(str(error))))}", file=sys.stderr)
         sys.exit(2 if isinstance(error, InputError) else 1)
     except OSError as error:  # a full disk, a folder without permission
         print(

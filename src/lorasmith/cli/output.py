@@ -8,6 +8,7 @@ shape (`findings.Finding.as_data`), and sentences of their own are `notes`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,7 +24,16 @@ def _plain(value: object) -> object:
     return list(value) if isinstance(value, Iterable) else str(value)
 
 
+_ORDERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Characters that a terminal obeys: controls but tabs and line ends, and those that turn the direction of what follows."""
+
+
+def shown(text: str) -> str:
+    """A text that a stranger may have written (metadata, a name, a caption) as a terminal may get it: what it would obey as its number."""
+    return _ORDERS.sub(lambda order: order[0].encode("unicode_escape").decode(), text)
+
+
 def one_line(text: str, most: int = 160) -> str:
     """A text on one line of the terminal."""
-    line = text.replace("\n", " | ")
+    line = shown(text).replace("\n", " | ")
     return line if len(line) <= most else f"{line[: most - 3]}..."

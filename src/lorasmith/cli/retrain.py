@@ -9,7 +9,7 @@ import typer
 
 from lorasmith.cli.interrupt import STOPPED
 from lorasmith.cli.options import AsJson, LoraFile
-from lorasmith.cli.output import print_json
+from lorasmith.cli.output import print_json, shown
 from lorasmith.imports import without_collection
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def retrain(
         print_json(plan.as_data)
     else:
         for line in report(plan):
-            typer.echo(line)
+            typer.echo(shown(line))
     settings = plan.ready(anyway)
     if dry_run:
         return

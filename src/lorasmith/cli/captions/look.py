@@ -10,7 +10,7 @@ import typer
 from lorasmith.cli.captions import options
 from lorasmith.cli.captions.save import warn_of_unreadable
 from lorasmith.cli.options import AsJson
-from lorasmith.cli.output import one_line, print_json
+from lorasmith.cli.output import one_line, print_json, shown
 from lorasmith.pages.numbers import count
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ def show(
         return
     typer.echo(f"{entry.key} of {', '.join(entry.pictures)}" + ("" if entry.exists else " (not written yet)"))
     for tag in tags:
-        typer.echo(f"  {tag}" + ("  (unknown)" if tag in unknown else ""))
+        typer.echo(f"  {shown(tag)}" + ("  (unknown)" if tag in unknown else ""))
     if entry.caption.sentence:
-        typer.echo(f"  sentence: {entry.caption.sentence}")
+        typer.echo(f"  sentence: {shown(entry.caption.sentence)}")
 
 
 def tags(
@@ -114,7 +114,7 @@ def tags(
         print_json({"folder": folder, "view": view, "captions": len(captions), "tags": rows})
         return
     for tag in found[:limit]:
-        typer.echo(f"{counts[tag]:6}  {counts[tag] / len(captions):4.0%}  {tag}" + ("  (unknown)" if tag in unknown else ""))
+        typer.echo(f"{counts[tag]:6}  {counts[tag] / len(captions):4.0%}  {shown(tag)}" + ("  (unknown)" if tag in unknown else ""))
     typer.echo(f"{count(len(found), 'tag')} in {count(len(captions), 'caption')}")
 
 

@@ -58,7 +58,7 @@ def _print(comparison: LoraComparison) -> None:
     typer.echo(f"{'all layers':45} " + " ".join(f"{_number(cosine):>20}" for cosine in comparison.cosines[0][1:]))
     typer.echo("\nsettings that differ:" if comparison.settings else "\nTheir metadata say nothing that differs.")
     for one in comparison.settings:
-        typer.echo(f"  {one.setting}: " + " | ".join("-" if value is None else one_line(str(value), 60) for value in one.values))
+        typer.echo(f"  {one_line(one.setting)}: " + " | ".join("-" if value is None else one_line(str(value), 60) for value in one.values))
     for note in comparison.notes:
         typer.echo(f"note: {note}")
 

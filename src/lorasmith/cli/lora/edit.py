@@ -87,11 +87,11 @@ def report(edit: Edit) -> list[str]:
     lines = []
     for change in (each.without_secrets for each in edit.changes):
         if change.after is None:
-            lines.append(f"  removed  {change.key}: {_shown(change.before)}")
+            lines.append(f"  removed  {one_line(change.key)}: {_shown(change.before)}")
         elif change.before is None:
-            lines.append(f"  set      {change.key}: {_shown(change.after)}")
+            lines.append(f"  set      {one_line(change.key)}: {_shown(change.after)}")
         else:
-            lines.append(f"  changed  {change.key}: {_changed(change.before, change.after)}")
+            lines.append(f"  changed  {one_line(change.key)}: {_changed(change.before, change.after)}")
     if not lines:
         lines.append("Nothing changes: the file says this already.")
     before, after = edit.before, edit.after
@@ -117,7 +117,7 @@ def _changed(before: str, after: str) -> str:
     """What a value was and is; of a table what changed in it."""
     old, new = table_of(before), table_of(after)
     if old and new:
-        return "its " + ", ".join(key for key in {**old, **new} if old.get(key) != new.get(key))
+        return "its " + ", ".join(one_line(key) for key in {**old, **new} if old.get(key) != new.get(key))
     return f"{_shown(before)} -> {_shown(after)}"
 
 

@@ -10,6 +10,7 @@ import typer
 from lorasmith.cli.lora.options import BaseOption, By, Config, ConvRank, Family, Out, Pictures, Precision, Prompts, Target
 from lorasmith.cli.lora.pictures import check_pictures, draw_before_after
 from lorasmith.cli.options import AllowPickle, LoraFile, Overwrite, refuse_without
+from lorasmith.cli.output import shown
 from lorasmith.pages.numbers import count, file_size
 
 if TYPE_CHECKING:
@@ -256,7 +257,7 @@ def convert(
     refuse_without("--to lora, diffusers or peft", to in ("lora", "diffusers", "peft"), rank=rank)
     reports, notes = convert_file(file, out, to, rank, base, family, precision, overwrite, allow_pickle)
     for note in notes:
-        typer.echo(f"note: {note}")
+        typer.echo(f"note: {shown(note)}")
     if lossy := sorted((report for report in reports if report.error > 0), key=lambda report: -report.error):
         mean, worst = sum(report.error for report in lossy) / len(lossy), lossy[0]
         typer.echo(f"{len(lossy)} of {count(len(reports), 'layer')} approximated: lost {mean:.1%} of the change on average,")
@@ -275,7 +276,7 @@ def _say_what_was_left_out(file: Path) -> None:
     from lorasmith.secrets import entries_with_secrets
 
     if file.is_file() and (entries := entries_with_secrets(read_lora_header(file, allow_pickle=True).metadata)):
-        typer.echo(f"note: access keys and passwords in the metadata of {file.name} were left out ({', '.join(entries)}).")
+        typer.echo(f"note: access keys and passwords in the metadata of {file.name} were left out ({shown(', '.join(entries))}).")
 
 
 def _rounded(lost: list[float | None]) -> str:

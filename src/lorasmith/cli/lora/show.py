@@ -9,6 +9,7 @@ import typer
 
 from lorasmith.cli.lora.options import Family
 from lorasmith.cli.options import AllowPickle, AsJson, LoraFile
+from lorasmith.cli.output import one_line, print_json, shown
 from lorasmith.pages.numbers import count, file_size
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ def show(
 
     Only the header is read where neither is asked for. Whether the numbers are sound is for `lorasmith check`.
     """
-    from lorasmith.cli.output import print_json
     from lorasmith.library.inspect import inspect
 
     info, computed = inspect(file, family, allow_pickle), None
@@ -57,7 +57,7 @@ def show(
     if info.programs:
         typer.echo(f"  by names and shapes; damaged numbers, layers that do nothing and the fit to a base: lorasmith check {file.name}")
     for note in (*info.notes, *_unread(info)):
-        typer.echo(f"note: {note}")
+        typer.echo(f"note: {shown(note)}")
     _print_said(info)
     if statistics:
         _print_statistics(statistics)
@@ -97,14 +97,12 @@ def _unread(info: LoraInfo) -> list[str]:
 
 
 def _print_said(info: LoraInfo) -> None:
-    from lorasmith.cli.output import one_line
-
     group = ""
     for said in info.said:
         if said.group != group:
             group = said.group
             typer.echo(f"{group}:")
-        typer.echo(f"  {said.title}: {one_line(said.text)}" + (" (--json shows them)" if said.partial else ""))
+        typer.echo(f"  {one_line(said.title)}: {one_line(said.text)}" + (" (--json shows them)" if said.partial else ""))
 
 
 def _print_hashes(computed: FileHashes) -> None:
