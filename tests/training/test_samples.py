@@ -84,7 +84,7 @@ def test_samplings_are_counted_as_the_loop_does_them(settings_for, by_epochs, by
     sampled = {0}
     for step in range(1, steps + 1):
         ends = step % steps_per_epoch == 0 or step == steps
-        of_epoch = ends and due_after_epoch(settings, -(-step // steps_per_epoch), last=step == steps).samples
+        of_epoch = ends and due_after_epoch(settings, -(-step // steps_per_epoch), step == steps, steps_per_epoch).samples
         if of_epoch or due_after_step(settings, step, steps).samples:
             sampled.add(step)
     assert samplings_in(settings, epochs, steps_per_epoch, steps) == len(sampled)

@@ -26,14 +26,18 @@ def due_after_step(settings: Settings, step: int, steps: int) -> Due:
     )
 
 
-def due_after_epoch(settings: Settings, epoch: int, last: bool) -> Due:
-    """At the end of `epoch` (from 1); the LoRA of the last one is the final one, which is no checkpoint."""
-    checkpoints = settings.checkpoints.save_every_n_epochs
+def due_after_epoch(settings: Settings, epoch: int, last: bool, steps_per_epoch: int) -> Due:
+    """At the end of `epoch` (from 1); the LoRA of the last one is the final one, which is no checkpoint.
+
+    Where nothing else is asked for, epochs are validated in which a checkpoint is written, also one by steps.
+    """
+    checkpoint = _every(settings.checkpoints.save_every_n_epochs, epoch)
     validation = settings.validation.every_n_epochs
+    with_checkpoint = checkpoint or _within(settings.checkpoints.save_every_n_steps, epoch, steps_per_epoch)
     return Due(
-        checkpoint=not last and _every(checkpoints, epoch),
+        checkpoint=not last and checkpoint,
         samples=last or _every(settings.samples.every_n_epochs, epoch),
-        validation=validation != 0 and (last or _every(checkpoints if validation is None else validation, epoch)),
+        validation=validation != 0 and (last or (with_checkpoint if validation is None else _every(validation, epoch))),
     )
 
 
@@ -52,6 +56,11 @@ def samplings_in(settings: Settings, epochs: int, steps_per_epoch: int, steps: i
         if by_epochs:
             found -= (epochs - 1) // math.lcm(by_epochs, by_steps // math.gcd(by_steps, steps_per_epoch))
     return 1 + found + 1
+
+
+def _within(n: int | None, epoch: int, steps_per_epoch: int) -> bool:
+    """Whether every n-th step falls into an epoch."""
+    return n is not None and epoch * steps_per_epoch // n > (epoch - 1) * steps_per_epoch // n
 
 
 def _every(n: int | None, count: int) -> bool:

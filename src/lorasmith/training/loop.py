@@ -81,7 +81,7 @@ def save_and_sample(run: Run, state: TrainState, epoch: int, ends_epoch: bool) -
     due = due_after_step(run.settings, state.step, run.plan.steps)
     if run.commands.take("save") or due.checkpoint:
         save_checkpoint(run, epoch, state.step, step_suffix(state.step))
-    follow = ends_epoch and due_after_epoch(run.settings, epoch, last=state.step == run.plan.steps).samples
+    follow = ends_epoch and due_after_epoch(run.settings, epoch, state.step == run.plan.steps, run.plan.steps_per_epoch).samples
     if (run.commands.take("sample") or due.samples) and not follow:
         generate_samples(run, epoch, state.step)
 
@@ -91,7 +91,7 @@ def end_epoch(run: Run, state: TrainState, epoch: int) -> None:
     if state.epoch_steps:
         run.emit(events.EpochDone(epoch, state.step, state.epoch_loss / state.epoch_steps))
     state.epoch_loss, state.epoch_steps = 0.0, 0
-    due = due_after_epoch(run.settings, epoch, last=state.step == run.plan.steps)
+    due = due_after_epoch(run.settings, epoch, state.step == run.plan.steps, run.plan.steps_per_epoch)
     if due.checkpoint:
         save_checkpoint(run, epoch, state.step, epoch_suffix(epoch))
     if due.samples:

@@ -388,4 +388,16 @@ def test_pictures_are_chosen_by_content_whatever_stands_beside_them(toy_settings
 )
 def test_validation_comes_with_each_checkpoint_or_as_often_as_asked(settings_for, sections, epochs):
     settings = settings_for(training={"epochs": 7}, checkpoints={"save_every_n_epochs": 3}, **sections)
-    assert [epoch for epoch in range(1, 8) if due_after_epoch(settings, epoch, last=epoch == 7).validation] == epochs
+    assert [epoch for epoch in range(1, 8) if due_after_epoch(settings, epoch, epoch == 7, 3).validation] == epochs
+
+
+@pytest.mark.parametrize(
+    ("checkpoints", "epochs"),
+    [
+        ({"save_every_n_epochs": 0, "save_every_n_steps": 7}, [3, 5, 7]), ({"save_every_n_epochs": 0, "save_every_n_steps": 2}, [1, 2, 3, 4, 5, 6, 7]),
+        ({"save_every_n_epochs": 4, "save_every_n_steps": 7}, [3, 4, 5, 7]), ({"save_every_n_epochs": 0}, [7]),
+    ],
+)  # fmt: skip
+def test_checkpoints_by_steps_are_validated_at_the_end_of_their_epochs(settings_for, checkpoints, epochs):
+    settings = settings_for(training={"epochs": 7}, checkpoints=checkpoints)
+    assert [epoch for epoch in range(1, 8) if due_after_epoch(settings, epoch, epoch == 7, 3).validation] == epochs

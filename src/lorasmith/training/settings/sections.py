@@ -163,7 +163,9 @@ class ValidationSettings(Section):
         description="Folder of captioned pictures to validate with. Empty: those that `lorasmith layout --holdout` set aside in the datasets, if any.",
     )
     every_n_epochs: int | None = Field(
-        None, ge=0, description="Validate every this many epochs; 0 is never. Empty: with each checkpoint. The end is always validated."
+        None,
+        ge=0,
+        description="Validate every this many epochs; 0 is never. Empty: after each epoch in which a checkpoint is written. The end is always validated.",
     )
     timesteps: int | list[int] = Field(
         4, description="How many timesteps, spread evenly (1-1000), or a list of them (0-999). More take longer and measure finer."

@@ -89,7 +89,9 @@ def few_checkpoints(run: RunFacts) -> Findings:
 @lint
 def never_stops_when_over(run: RunFacts) -> Findings:
     in_a_row, last = run.settings.validation.stop_when_over, run.plan.epochs
-    validations = sum(due_after_epoch(run.settings, epoch, last=epoch == last).validation for epoch in range(1, last + 1))
+    validations = sum(
+        due_after_epoch(run.settings, epoch, epoch == last, run.plan.steps_per_epoch).validation for epoch in range(1, last + 1)
+    )
     if in_a_row is not None and in_a_row >= validations:
         yield warning(
             f"validation.stop_when_over waits for {in_a_row} validations in a row, and the run has {validations}, the last one at its end.",
