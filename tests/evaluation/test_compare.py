@@ -68,6 +68,17 @@ def test_the_better_run_is_named_only_beyond_the_noise(two_runs):
     assert compare(two_runs).sentences == ("fast (epoch 1) and slow (epoch 1) cannot be told apart.",)
 
 
+def test_runs_in_folders_of_one_name_are_told_apart(two_runs, tmp_path):
+    folders = [tmp_path / project / "runs" / "first" for project in ("anna", "bert")]
+    for run, folder, subject in zip(two_runs, folders, (0.5, 0.9), strict=True):
+        folder.parent.mkdir(parents=True)
+        run.rename(folder)
+        proven(folder, subject)
+    assert [run.name for run in compare(folders).runs] == ["anna/runs/first", "bert/runs/first"]
+    assert compare(folders).sentences[0].startswith("bert/runs/first (epoch 1) is better than anna/runs/first (epoch 1)")
+    assert [run.name for run in compare([folders[0], folders[0]]).runs] == ["first", "first"]
+
+
 def test_runs_that_were_proven_with_other_prompts_are_no_comparison(two_runs):
     slow, fast = two_runs
     proven(slow, 0.5)

@@ -36,7 +36,7 @@ class ComparedRun:
     """One run, and its proof where it was proven."""
 
     name: str
-    """The folder's name: two runs may be called the same."""
+    """The folder's name, with those around it where several folders are called the same; two runs may be, too."""
     record: RunRecord
     proof: Proven | None
 
@@ -119,12 +119,24 @@ def compare(folders: Sequence[str | Path]) -> Comparison:
     if len(folders) < 2:
         raise InputError("Give two runs or more to compare.", code="compare.too_few")
     records = [read_run(folder) for folder in folders]
+    names = _names([record.folder.root.resolve() for record in records])
     runs = tuple(
-        ComparedRun(record.folder.root.resolve().name, record, proven_in(record.folder.root, record.settings)) for record in records
+        ComparedRun(name, record, proven_in(record.folder.root, record.settings)) for name, record in zip(names, records, strict=True)
     )
     why_not = _why_not_comparable(runs)
     settings = [dotted(_without_folders(record), lists=True) for record in records]
     return Comparison(runs, tuple(differences(settings, NEVER_COMPARED)), why_not, tuple(_said(runs, why_not)))
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """The last part of each path, with as many before it as tell the folders apart."""
+    names = []
+    for folder in folders:
+        parts, others = 1, [other for other in folders if other != folder]
+        while any(other.parts[-parts:] == folder.parts[-parts:] for other in others):
+            parts += 1
+        names.append(Path(*folder.parts[-parts:]).as_posix())
+    return names
 
 
 # -- settings ---------------------------------------------------------------------------------------------------------
