@@ -196,6 +196,9 @@ def test_harm_asks_for_a_lower_rate_and_a_trained_text_encoder_is_named() -> Non
     assert codes(early, optimizer={"unet_lr": 9e-4}, **still) == {"verdict.rate_too_high": {"optimizer.unet_lr": 3e-4}}
     both_ways = codes(late, optimizer={"text_encoder_lr": 1e-4}, network={"train_text_encoder": True})
     assert both_ways["verdict.text_encoder_rate"] == {"optimizer.text_encoder_lr": 5e-5}
+    assert "verdict.text_encoder_rate" not in codes(late, optimizer={"text_encoder_lr": 0.0})  # which does not train it
+    of_prodigy = codes(late, optimizer={"type": "Prodigy", "learning_rate": 1.0})
+    assert of_prodigy["verdict.text_encoder_rate"] == {"network.train_text_encoder": False}  # one rate is found for all
 
 
 def test_each_sign_of_the_recommended_checkpoint_has_its_advice() -> None:

@@ -122,13 +122,13 @@ def _too_much(case: Case) -> Finding | None:
 
 def _text_encoder(case: Case) -> Finding | None:
     settings = case.settings
-    if settings is None or case.over_cooked_from() is None or not settings.network.train_text_encoder:
+    rate = 0.0 if settings is None else settings.lr_of("text_encoder")
+    if settings is None or case.over_cooked_from() is None or not rate:
         return None
-    rate = settings.optimizer.text_encoder_lr or settings.optimizer.learning_rate
     return _finding(
         "text_encoder_rate", case.last, "The text encoder was trained, and other prompts suffer.",
         Evidence(rate, "text encoder learning rate"),
-        Fix("Train it with half of its rate, or not at all.", (SettingChange("optimizer.text_encoder_lr", rate / 2),)),
+        Fix("Train it with half of its rate, or not at all.", (_half_or_none(settings, rate),)),
     )  # fmt: skip
 
 
@@ -199,6 +199,14 @@ def _longer(settings: Settings | None, times: int) -> tuple[SettingChange, ...]:
     if settings.training.max_train_steps is not None:
         return (SettingChange("training.max_train_steps", settings.training.max_train_steps * times),)
     return (SettingChange("training.epochs", (settings.training.epochs or 1) * times),)
+
+
+def _half_or_none(settings: Settings, rate: float) -> SettingChange:
+    """Half of the text encoder's rate; an optimizer that finds one rate for all parts takes no other one for it."""
+    entry = OPTIMIZERS.get(settings.optimizer.type)
+    if entry is not None and entry.learning_rate_free:
+        return SettingChange("network.train_text_encoder", False)
+    return SettingChange("optimizer.text_encoder_lr", rate / 2)
 
 
 def _rate_times(settings: Settings | None, factor: float) -> tuple[SettingChange, ...]:
