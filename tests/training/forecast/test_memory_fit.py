@@ -83,6 +83,7 @@ def test_means_that_cannot_be_are_left_out():
     assert "training.blocks_to_swap" not in left(settings(), blocks=0)
     assert "training.cuda_graphs" not in left(settings(), graphs=False)
     assert left(settings(captions={"shuffle_caption": True}))["captions.cached_variants"] == [10]
+    assert left(settings(datasets=[{"path": "."}, {"path": ".", "shuffle_caption": True}]))["captions.cached_variants"] == [10]
     assert not {"base.quantize", "training.blocks_to_swap"} & set(left(settings(training={"epochs": 1, "torch_compile": True})))
 
 

@@ -41,7 +41,8 @@ def means_of(
     fp8, `graphs` that the device has CUDA graphs, and `blocks` how many can be swapped.
     """
     rules = settings.captions.rules
-    captions_vary = rules.shuffle or rules.tag_dropout or rules.wildcards or rules.lines == "random"
+    of_folders = [dataset.caption_rules(rules) for dataset in settings.datasets]
+    captions_vary = any(own.shuffle or own.tag_dropout or own.wildcards or own.lines == "random" for own in of_folders)
     half = "bf16" if bf16 else "fp16"
     found = [
         Means("training.mixed_precision", (half,), "the base in 16 bits: half of its memory, 0.7 % error in bf16"),
