@@ -165,6 +165,17 @@ def test_a_route_may_say_more_about_its_answer_than_the_door():
     assert client.get("/files/x").headers["content-security-policy"] == "sandbox"
 
 
+@pytest.mark.parametrize("left", [b"", b"\n"])
+def test_a_token_file_that_was_left_empty_lets_nobody_in(tmp_path, left):
+    file = tmp_path / ".lorasmith" / "studio.token"
+    file.parent.mkdir()
+    file.write_bytes(left)  # as by a disk that was full when the first studio was started
+    token = token_of(tmp_path)
+    assert len(token) == 43
+    assert file.read_text(encoding="ascii") == token == token_of(tmp_path)
+    assert not Access(token, 8611).opens("")
+
+
 def test_the_token_is_made_once_and_is_its_owners_alone(tmp_path):
     token = token_of(tmp_path)
     assert len(token) >= 43, "32 bytes in letters"

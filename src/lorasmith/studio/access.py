@@ -18,6 +18,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 from lorasmith.jobs.workspace import Workspace
 from lorasmith.studio.problems import Problem, problem
 
@@ -116,14 +118,27 @@ def from_our_host(headers: Mapping[str, str]) -> bool:
 
 
 def token_of(workspace: Path) -> str:
-    """The workspace's token, 32 random bytes in letters; made where there is none."""
+    """The workspace's token, 32 random bytes in letters; made where there is none, or where its file is empty: that would let everybody in."""
     file = Workspace.at(workspace).state / TOKEN
     file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(file.with_suffix(".lock")):  # of two studios that start, one makes it
+        return _kept(file) or _made(file)
+
+
+def _kept(file: Path) -> str:
     try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
         return file.read_text(encoding="ascii").strip()
-    token = secrets.token_urlsafe(32)
-    with os.fdopen(handle, "w", encoding="ascii") as opened:
+    except FileNotFoundError:
+        return ""
+
+
+def _made(file: Path) -> str:
+    """A new token, in the file once it is whole: a full disk leaves none rather than an empty one."""
+    token, aside = secrets.token_urlsafe(32), file.with_suffix(".new")
+    aside.unlink(missing_ok=True)
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as opened:
         opened.write(token)
+        opened.flush()
+        os.fsync(opened.fileno())
+    os.replace(aside, file)
     return token
