@@ -42,6 +42,8 @@ def test_a_job_is_added_listed_and_read(script):
         ({"arguments": {"dataset": "x", "cache": "/tmp/x"}}, 400), ({"arguments": {"dataset": "a\0b"}}, 400),
         ({"arguments": {"dataset": "gone"}}, 422), ({"kind": "train", "arguments": {"settings_file": "gone.toml"}}, 422),
         ({"kind": "import", "arguments": {"sources": ["/anywhere"], "into": "../x"}}, 400),
+        ({"kind": "train", "arguments": {"settings": {"cache": "~/x"}}}, 400), ({"arguments": {"dataset": "~/x"}}, 400),
+        ({"kind": "train", "arguments": {"run": "runs/x", "changes": {"cache": "/tmp/x"}}}, 400),
         ({"kind": "train", "arguments": {"settings": {"cache": "/tmp/x"}}}, 400), ({"kind": "train", "arguments": {"settings_file": "a.toml", "out": "/x"}}, 400),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -172,10 +173,10 @@ def _check_what_is_written(studio: Studio, kind: str, arguments: Mapping[str, An
     written = [*(arguments.get(name) for name in WRITTEN), arguments.get("into") if kind == "import" else None]
     written.append(arguments.get("file") if kind == "sweep" and (studio.workspace / str(arguments.get("file"))).is_dir() else None)
     sweep = arguments.get("sweep")
-    for settings in (arguments.get("settings"), sweep.get("settings") if isinstance(sweep, dict) else None):
+    for settings in (arguments.get("settings"), arguments.get("changes"), sweep.get("settings") if isinstance(sweep, dict) else None):
         written.append(settings.get("cache") if isinstance(settings, dict) else None)
     for place in written:
-        if isinstance(place, str) and not any(_is_within(root, studio.workspace / place) for root in roots):
+        if isinstance(place, str) and not any(_is_within(root, studio.workspace / os.path.expanduser(place)) for root in roots):
             raise InputError(
                 f"{place} is outside of the workspace {studio.workspace}, so no job may write there. Give a path in it, in a project, or in a folder of the library.",
                 code="jobs.outside", path=place,
