@@ -256,6 +256,19 @@ def test_presets_of_layers_of_onetrainer_are_those_of_the_family(tmp_path, model
     assert preset(tmp_path, model, layer_filter_preset=theirs).settings.network.preset == ours
 
 
+@pytest.mark.parametrize(
+    ("image", "resolution"),
+    [
+        ({"enable_resolution_override": True, "resolution_override": "768"}, 768), ({"enable_resolution_override": True, "resolution_override": "832x1216"}, (832, 1216)),
+        ({"enable_resolution_override": True, "resolution_override": "512,768"}, 768), ({"enable_resolution_override": False, "resolution_override": "768"}, None),
+    ],
+)  # fmt: skip
+def test_a_concept_of_onetrainer_keeps_its_own_resolution(tmp_path, image, resolution):
+    found = preset(tmp_path, resolution="1024", concepts=[{"path": "pics"}, {"path": "small", "image": image}])
+    assert [each.resolution for each in found.settings.datasets] == [None, resolution]
+    assert found.settings.buckets.resolution == 1024
+
+
 def test_a_preset_of_layers_that_a_family_of_onetrainer_has_not_is_left(tmp_path):
     assert "layer_filter_preset" in left(preset(tmp_path, layer_filter_preset="blocks"))
 

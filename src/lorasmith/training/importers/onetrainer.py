@@ -8,7 +8,6 @@ timesteps of modules/modelSetup/mixin/ModelSetupNoiseMixin.py at 0ad2768; layers
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from lorasmith.training.importers import option_rows as rows
 from lorasmith.training.importers.documents import beside, read_json
 from lorasmith.training.importers.draft import Check, Draft
 from lorasmith.training.importers.found import typed
-from lorasmith.training.importers.onetrainer_concepts import TRAINER, take_concepts
+from lorasmith.training.importers.onetrainer_concepts import TRAINER, resolution, take_concepts
 from lorasmith.training.importers.option_table import OptionTable, Row, family_or_refusal, fits, number_or, take_one
 
 
@@ -189,14 +188,6 @@ def _take_timesteps(draft: Draft, options: dict[str, Any], is_flow: bool) -> Non
         draft.leave(label, distribution, "it is not offered; look at flow.timestep_sampling")
 
 
-def _resolution(draft: Draft, theirs: str, value: Any) -> None:
-    sides = [int(side) for side in re.findall(r"\d+", str(value))]
-    if "x" in str(value) and len(sides) == 2:
-        draft.put(theirs, "buckets.resolution", sides)
-    else:
-        draft.put(theirs, "buckets.resolution", max(sides), "the largest of them; one size is trained here" if len(sides) > 1 else "")
-
-
 def _warmup(batches: int, left_out: bool) -> Row:
     """A row of the warm-up, in batches or, up to 1, as a share."""
 
@@ -329,7 +320,7 @@ TABLE = OptionTable(
         "gradient_accumulation_steps": rows.to("training.gradient_accumulation_steps", int), "gradient_checkpointing": _checkpointing, "compile": rows.to("training.torch_compile", bool),
         "learning_rate": rows.to("optimizer.learning_rate", float),
         "learning_rate_cycles": rows.to("schedule.lr_scheduler_num_cycles", lambda value: max(1, int(value))), "learning_rate_min_factor": _min_factor,
-        "resolution": _resolution, "aspect_ratio_bucketing": rows.to("buckets.enable_bucket", bool), "clip_grad_norm": rows.to("training.max_grad_norm", float),
+        "resolution": resolution("buckets.resolution"), "aspect_ratio_bucketing": rows.to("buckets.enable_bucket", bool), "clip_grad_norm": rows.to("training.max_grad_norm", float),
         "peft_type": rows.kind({"lora": "lora", "loha": "loha", "lokr": "lokr"}), "lora_rank": rows.whole_rank("network.rank"), "lora_alpha": rows.to("network.alpha", float),
         "lora_decompose": rows.where_on("network.dora", True, "the same by its name here"), "lora_model_name": rows.to("network.weights", str), "dropout_probability": rows.over_zero("network.dropout"),
         "optimizer.optimizer": rows.optimizer(), "optimizer.weight_decay": rows.optimizer_argument("weight_decay"), "optimizer.eps": rows.optimizer_argument("eps"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,6 +44,8 @@ def _take_concept(draft: Draft, concept: Mapping[str, Any], number: int) -> None
             options.pop(name, None)
     if not options.get("text.tag_dropout_enable"):
         options = {name: value for name, value in options.items() if not name.startswith("text.tag_dropout")}
+    if not options.pop("image.enable_resolution_override", False):
+        options.pop("image.resolution_override", None)
     table = OptionTable(
         TRAINER, {f"{before}{name}": row for name, row in _rows_of_concept(f"datasets.{number}").items()},
         {f"concept *: {name}": why for name, why in _LEFT_OF_CONCEPT.items()},
@@ -67,8 +70,7 @@ def _rows_of_concept(ours: str) -> dict[str, Row]:
         "image_variations": lambda draft, theirs, value: None, "text_variations": lambda draft, theirs, value: None,
         "balancing_strategy": lambda draft, theirs, value: None,
         "image.enable_crop_jitter": rows.where_on(f"{ours}.random_crop", True, "what does not fit the bucket is cut off at a drawn place, there by a few pixels"),
-        "image.enable_resolution_override": lambda draft, theirs, value: None,
-        "image.resolution_override": lambda draft, theirs, value: None,
+        "image.resolution_override": resolution(f"{ours}.resolution"),
     }  # fmt: skip
 
 
@@ -77,6 +79,19 @@ _LEFT_OF_CONCEPT = {
     "text.tag_dropout*": "every tag but the kept ones may be dropped; look at captions.caption_tag_dropout_rate", "text.caps_*": "it is not offered",
     "image.*": "look at flip_aug, color_aug and random_crop of the folder",
 }  # fmt: skip
+
+
+def resolution(ours: str) -> Row:
+    """A row of a size, 1024x768, or of one or more sides of squares."""
+
+    def row(draft: Draft, theirs: str, value: Any) -> None:
+        sides = [int(side) for side in re.findall(r"\d+", str(value))]
+        if "x" in str(value) and len(sides) == 2:
+            draft.put(theirs, ours, sides)
+        else:
+            draft.put(theirs, ours, max(sides), "the largest of them; one size is trained here" if len(sides) > 1 else "")
+
+    return row
 
 
 def _repeats(ours: str) -> Row:
