@@ -258,6 +258,22 @@ def test_flux_has_the_defaults_of_its_script(tmp_path):
     assert left(found)["max_timestep"] == "Sd-scripts ignores it for this family, and so all timesteps are trained."
 
 
+@pytest.mark.parametrize(
+    ("rates", "second"),
+    [
+        ("--text_encoder_lr 5e-5", 5e-5),
+        ("--text_encoder_lr 5e-5 1e-5", 1e-5),
+        ("", 1e-4),
+        ("--text_encoder_lr 5e-5 --network_train_unet_only", None),
+    ],
+)
+def test_t5_is_trained_where_flux_is_told_to(tmp_path, rates, second):
+    text = "accelerate launch flux_train_network.py --pretrained_model_name_or_path flux1-dev.safetensors --clip_l clip_l.safetensors "
+    text += "--t5xxl t5.safetensors --ae ae.safetensors --train_data_dir img --network_module networks.lora_flux --network_dim 4 "
+    text += f"--learning_rate 1e-4 --max_train_epochs 4 --resolution 512 --network_args train_t5xxl=True {rates}"
+    assert imported(tmp_path, "train.txt", text).settings.optimizer.text_encoder_2_lr == second
+
+
 def test_the_script_of_flux_trains_chroma_by_its_model_type(tmp_path):
     text = "accelerate launch flux_train_network.py --model_type chroma --pretrained_model_name_or_path chroma.safetensors --t5xxl t5.safetensors "
     text += "--ae ae.safetensors --apply_t5_attn_mask --guidance_scale 0 --timestep_sampling sigmoid --model_prediction_type raw "

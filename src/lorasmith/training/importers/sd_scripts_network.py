@@ -38,6 +38,10 @@ _PRESETS = {
 }  # fmt: skip
 
 
+USUAL_RATE = 2e-6
+"""sd-scripts' learning_rate where none is given."""
+
+
 def network_module(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     name = str(value)
     if name == "lycoris.kohya":
@@ -192,6 +196,16 @@ def _flux_blocks(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
         draft.off.append(theirs)
 
 
+def _train_t5xxl(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
+    """T5 trained as well, at the second of the text encoders' rates, which is read with them, or else at the first."""
+    rates = draft.options.get("text_encoder_lr")
+    listed = rates if isinstance(rates, list) else [rates] if rates not in (None, "") else []
+    is_second = draft.found.sd_scripts is not None and draft.found.sd_scripts.options.get("t5xxl") == "base.text_encoder_2"
+    if value is True and is_second and len(listed) < 2 and not draft.options.get("network_train_unet_only"):
+        rate = listed[0] if listed else draft.options.get("learning_rate") or USUAL_RATE
+        draft.put(theirs, "optimizer.text_encoder_2_lr", typed(rate), "at the rate of the first text encoder, as there")
+
+
 def _blocks_in(text: str) -> list[int]:
     """`0-3,7` as numbers; raises ValueError where it is something else."""
     found: list[int] = []
@@ -206,7 +220,7 @@ NETWORK_ARGS: dict[str, Row] = {
     "algo": lambda draft, theirs, value: None,  # read with the module
     "preset": _preset,
     **dict.fromkeys(_FLUX_BLOCKS, _flux_blocks),
-    "train_t5xxl": lambda draft, theirs, value: None,  # read with the rates
+    "train_t5xxl": _train_t5xxl,
     "conv_dim": _conv_rank,
     "conv_alpha": _conv_alpha,
     "unit": to("network.rank_step"),

@@ -13,7 +13,7 @@ from typing import Any, get_args
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.samplers import SAMPLERS
 from lorasmith.training.importers.found import Found, typed, words_of
-from lorasmith.training.importers.sd_scripts_network import alpha, dim, loraplus_outside, network_args, network_module
+from lorasmith.training.importers.sd_scripts_network import USUAL_RATE, alpha, dim, loraplus_outside, network_args, network_module
 from lorasmith.training.importers.sd_scripts_prompts import put_sample_prompts
 from lorasmith.training.importers.sd_scripts_rows import (
     Row,
@@ -401,7 +401,7 @@ _flow: Applies = lambda options, found: found.is_flow  # noqa: E731
 
 DEFAULTS: dict[str, tuple[Any, Applies]] = {
     "max_train_steps": (1600, lambda options, found: not options.get("max_train_epochs")),
-    "learning_rate": (2e-6, lambda options, found: not options.get("unet_lr") and not finds_own_rate(options)),
+    "learning_rate": (USUAL_RATE, lambda options, found: not options.get("unet_lr") and not finds_own_rate(options)),
     "lr_scheduler": ("constant", lambda options, found: not options.get("lr_scheduler_type") and not finds_own_rate(options)),
     "network_dim": (4, _always),
     "network_alpha": (1, _always),
