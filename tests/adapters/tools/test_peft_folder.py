@@ -9,7 +9,7 @@ import torch
 from lorasmith.adapters.delta import delta
 from lorasmith.adapters.tools.convert import convert_file
 from lorasmith.adapters.tools.opened import open_lora
-from lorasmith.errors import InputError
+from lorasmith.errors import AdapterError, InputError
 from tests.adapters.test_kinds_on_families import outputs
 from tests.adapters.tools.merged_bases import PARTS, loaded, write_lora
 from tests.adapters.tools.test_merge_into_base import attached
@@ -55,3 +55,13 @@ def test_a_folder_is_not_written_where_something_is(tmp_path):
     for out, reason in ((tmp_path / "there", "exists already"), (tmp_path / "new.safetensors", "a LoRA of peft a folder")):
         with pytest.raises(InputError, match=reason):
             convert_file(file, out, "peft")
+
+
+@pytest.mark.parametrize("parts", [["unet"], ["unet", "text_encoder"]])
+def test_a_damaged_configuration_is_said_as_the_alpha_is_in_it(tmp_path, parts):
+    file = write_lora(tmp_path / "lora.safetensors", "sd1", "lora", parts=parts)
+    convert_file(file, tmp_path / "peft", "peft")
+    config = next((tmp_path / "peft").rglob("adapter_config.json"))
+    config.write_text('{"r": 4, "lora_al', encoding="utf-8")
+    with pytest.raises(AdapterError, match="adapter_config.json is not valid JSON"):
+        open_lora(tmp_path / "peft", "sd1")
