@@ -238,8 +238,13 @@ def test_the_metadata_of_fine_tuning(tmp_path):
 
 
 def test_bad_sources_are_one_sentence_and_make_nothing(tmp_path):
-    write(tmp_path, {"bad.toml": b"= 1", "plain.toml": b"a = 1", "list.json": b"[]", "map.json": b'{"a": 1}', "no.zip": b"PK\3\4"})
-    for name in ("bad.toml", "plain.toml", "list.json", "map.json", "no.zip", "missing"):
+    odd = {
+        "general.toml": b"general = []\n[[datasets]]",
+        "subsets.toml": b"[[datasets]]\nsubsets = 3",
+        "subset.toml": b"[[datasets]]\nsubsets = [3]",
+    }
+    write(tmp_path, odd | {"bad.toml": b"= 1", "plain.toml": b"a = 1", "list.json": b"[]", "map.json": b'{"a": 1}', "no.zip": b"PK\3\4"})
+    for name in (*odd, "bad.toml", "plain.toml", "list.json", "map.json", "no.zip", "missing"):
         with pytest.raises(DatasetError, match=name):
             import_pictures([tmp_path / name], tmp_path / "ds")
     assert not (tmp_path / "ds").exists()
@@ -335,3 +340,34 @@ def test_pictures_that_are_there_already_are_not_hashed_again(tmp_path, monkeypa
     report = import_pictures([tmp_path / "pile"], tmp_path / "ds")
     assert len(report.left_out) == 20
     assert sorted(hashed) == sorted((tmp_path / "pile").iterdir())  # those that come, not those in the dataset
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("image_dir = 'pile'\nnum_repeats = 0", "num_repeats = 0, which is not 1 or more"), ("image_dir = 'pile'\nnum_repeats = 'many'", "num_repeats = 'many'"),
+        ("image_dir = 'pile/a.png'", "which is no folder"), (f"image_dir = '{'x' * 5000}'", "does not exist"),
+    ],
+)  # fmt: skip
+def test_a_subset_that_cannot_be_taken_is_named_and_the_others_come(tmp_path, options, said):
+    write(tmp_path, {"pile/a.png": png(1), "other/b.png": png(2)})
+    toml = tmp_path / "dataset.toml"
+    toml.write_text(f"[[datasets]]\n[[datasets.subsets]]\n{options}\n[[datasets.subsets]]\nimage_dir = 'other'\nclass_tokens = ['b']\n")
+    report = import_pictures([toml], tmp_path / "ds")
+    assert [one.path.relative_to(tmp_path / "ds").as_posix() for one in report.added] == ["1_other/b.png"]
+    assert any(said in left.message for left in report.left_out)
+
+
+def test_a_row_with_a_picture_where_its_name_should_be_costs_no_other(tmp_path):
+    write(
+        tmp_path,
+        {
+            "pile/a.png": png(1),
+            "pile/rows.jsonl": b'{"image": "' + b"aGVsbG8" * 2000 + b'", "text": "x"}\n{"image": "a.png", "text": "a cat"}\n',
+        },
+    )
+    report = import_pictures([tmp_path / "pile" / "rows.jsonl"], tmp_path / "ds")
+    assert [one.path.name for one in report.added] == ["a.png"]
+    (left,) = report.left_out
+    assert "there is no such picture" in left.message
+    assert len(left.message) < 500

@@ -6,12 +6,13 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from lorasmith.curation.imports.masks import masks_from_folder
 from lorasmith.curation.imports.matching import (
     PictureIndex,
     captions_with_row,
+    exists,
     from_captions_file,
     match_rows,
     portable,
@@ -41,13 +42,16 @@ def from_dataset_toml(source: Path, into: Path, left: list[Finding]) -> list[Fou
         raise DatasetError(
             f"{source} is not valid TOML ({error}): correct it, or give the pictures' folder.", code="imports.not_toml", file=str(source)
         ) from error
-    datasets = tree.get("datasets")
-    if not isinstance(datasets, list) or not all(isinstance(dataset, dict) for dataset in datasets):
+    datasets, general = tree.get("datasets"), tree.get("general", {})
+    if (
+        not _are_tables(datasets)
+        or not isinstance(general, dict)
+        or not all(_are_tables(dataset.get("subsets", [])) for dataset in datasets)
+    ):
         raise DatasetError(
-            f"{source} has no [[datasets]], so it is not a dataset of sd-scripts: give the pictures' folder.",
+            f"{source} has no [[datasets]] with [[datasets.subsets]], so it is not a dataset of sd-scripts: give the pictures' folder.",
             code="imports.no_datasets", file=str(source),
         )  # fmt: skip
-    general = tree.get("general", {})
     found: list[FoundPicture] = []
     not_taken: set[str] = set(general)
     for dataset in datasets:
@@ -61,6 +65,10 @@ def from_dataset_toml(source: Path, into: Path, left: list[Finding]) -> list[Fou
     return found
 
 
+def _are_tables(value: Any) -> TypeGuard[list[dict[str, Any]]]:
+    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
+
+
 def _from_subset(source: Path, options: dict[str, Any], into: Path, left: list[Finding]) -> list[FoundPicture]:
     given = options.get("image_dir") or options.get("metadata_file")
     folder = _named(source, given)
@@ -68,16 +76,28 @@ def _from_subset(source: Path, options: dict[str, Any], into: Path, left: list[F
         message, fix = f"{source} names {given or 'no image_dir'}, which does not exist.", "Correct the path, or import the folder itself."
         left.append(left_out("missing", f"{source.name}/{given}", message, fix, about="folder"))
         return []
+    repeats = options.get("num_repeats", 1)
+    if not isinstance(repeats, int) or repeats < 1:
+        message = f"{source} has {given} with num_repeats = {repeats!r}, which is not 1 or more: its pictures are left out."
+        left.append(
+            left_out("missing", f"{source.name}/{given}", message, "Give it such a number, or import the folder itself.", about="folder")
+        )
+        return []
     if not options.get("image_dir"):
         return from_captions_file(folder, left)
+    if not folder.is_dir():
+        message = f"{source} names {given} as image_dir, which is no folder."
+        left.append(left_out("missing", f"{source.name}/{given}", message, "Correct the path, or import that file itself.", about="folder"))
+        return []
     named = concept_in(folder.resolve().name)
-    concept = options.get("class_tokens") or (named.name if named else None) or folder.resolve().name
+    tokens = options.get("class_tokens")
+    concept = (tokens if isinstance(tokens, str) else "") or (named.name if named else None) or folder.resolve().name
     section = REGULARISATION if options.get("is_reg") else ""
     suffix = str(options.get("caption_extension", "")).lower()
     files = [file for file in folder_files(folder, into, left) if "/" not in file.name]  # sd-scripts does not look further down
     found = sort_out(folder.name, files, left)
     for one in found:
-        one.section, one.concept, one.repeats = section, safe_folder(str(concept)), int(options.get("num_repeats") or 1)
+        one.section, one.concept, one.repeats = section, safe_folder(concept), repeats
         if suffix in one.captions:
             one.captions = {suffix: one.captions[suffix]}
     if options.get("conditioning_data_dir"):
@@ -120,4 +140,4 @@ def _named(source: Path, given: Any) -> Path | None:
         *(start / one for start in (source.parent, Path.cwd()) for one in (str(given), name)),
         *(source.parent.joinpath(*ends[n:]) for n in range(1, len(ends))),
     ]
-    return next((place for place in places if place.exists()), None)
+    return next((place for place in places if exists(place)), None)

@@ -21,6 +21,8 @@ from lorasmith.dataset_folder import PICTURE_SUFFIXES, is_picture, mask_beside, 
 from lorasmith.errors import DatasetError
 from lorasmith.findings import Finding
 
+LONGEST_NAMED = 200
+"""Characters of a path in a message."""
 _ABSOLUTE = re.compile(r"^(/|[A-Za-z]:/)")
 
 
@@ -134,9 +136,17 @@ def _on_disk(folder: Path, named: str) -> Path | None:
     """The picture at a path, read from a folder or from where the program runs, with or without its suffix."""
     for path in (start / name for start in (folder, Path.cwd()) for name in dict.fromkeys((named, portable(named)))):
         for suffix in ("", *PICTURE_SUFFIXES):
-            if path.name and (whole := path.with_name(path.name + suffix)).is_file():
+            if path.name and exists(whole := path.with_name(path.name + suffix)) and whole.is_file():
                 return whole
     return None
+
+
+def exists(path: Path) -> bool:
+    """Whether something is there; nothing is under a name that no disk takes, such as a picture itself where its name should be."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def match_rows(
@@ -156,7 +166,8 @@ def match_rows(
     exact = set(matched)
     for row in rest:
         if (picture := pictures.like(row.picture, folder, exact)) is None:
-            message = f"{row.where} names {row.picture}, and there is no such picture, or several."
+            named = row.picture if len(row.picture) <= LONGEST_NAMED else f"{row.picture[:LONGEST_NAMED]}..."
+            message = f"{row.where} names {named}, and there is no such picture, or several."
             left.append(left_out(case, row.where, message, about="caption"))
         else:
             _claim(matched, picture, row, left)
