@@ -257,6 +257,19 @@ def test_presets_of_layers_of_onetrainer_are_those_of_the_family(tmp_path, model
 
 
 @pytest.mark.parametrize(
+    ("options", "rates"),
+    [
+        ({"text_encoder": {"train": True}, "text_encoder_2": {"train": False, "learning_rate": 1e-5}}, (3e-6, 0.0)),
+        ({"text_encoder": {"train": True}, "text_encoder_2": {"train": True}}, (3e-6, 3e-6)), ({"text_encoder_2": {"train": True, "learning_rate": 1e-5}}, (3e-6, 1e-5)),
+        ({"text_encoder": {"train": False}, "text_encoder_2": {"train": False}}, (0.0, 0.0)), ({"train_text_encoder_2": False}, (3e-6, 0.0)),
+    ],
+)  # fmt: skip
+def test_text_encoders_of_onetrainer_are_trained_as_there(tmp_path, options, rates):
+    settings = preset(tmp_path, **options).settings
+    assert tuple(settings.lr_of(part, "sdxl") for part in ("text_encoder", "text_encoder_2")) == rates
+
+
+@pytest.mark.parametrize(
     ("image", "resolution"),
     [
         ({"enable_resolution_override": True, "resolution_override": "768"}, 768), ({"enable_resolution_override": True, "resolution_override": "832x1216"}, (832, 1216)),

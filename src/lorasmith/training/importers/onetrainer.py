@@ -62,6 +62,7 @@ def onetrainer_draft(tree: Mapping[str, Any], file: Path, form: str) -> tuple[st
     is_flow = family is not None and FAMILIES[family].is_flow
     _take_timesteps(draft, flattened, is_flow)
     _take_layers(draft, flattened, is_flow)
+    _take_second_encoder(draft, flattened, family)
     if not flattened.get("masked_training"):
         for name in ("unmasked_weight", "normalize_masked_area_loss"):
             flattened.pop(name, None)
@@ -224,6 +225,15 @@ def _min_factor(draft: Draft, theirs: str, value: Any) -> None:
         halved = before is not None and before.theirs == "learning_rate_scheduler (end)"
         ends = round((1 + float(value)) / 2, 6) if halved else float(value)
         draft.put(theirs, "schedule.lr_scheduler_min_lr_ratio", ends, "it stops half way there" if halved else "")
+
+
+def _take_second_encoder(draft: Draft, options: dict[str, Any], family: str | None) -> None:
+    """Where the first text encoder alone is trained; here the second one of such a family trains as the first unless its rate is 0."""
+    has_two = family is not None and "text_encoder_2" in FAMILIES[family].defaults.trained_text_encoders
+    if has_two and typed(options.get("text_encoder_2.train")) is False and typed(options.get("text_encoder.train")) is not False:
+        draft.put("text_encoder_2.train", "optimizer.text_encoder_2_lr", 0.0, "it is not trained there")
+        for name in ("text_encoder_2.train", "text_encoder_2.learning_rate"):
+            options.pop(name, None)
 
 
 _LAYERS_OF_UNETS = {
