@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
-from tests.browser.windows import forget, new_project
+from tests.browser.windows import SAVED, forget, new_project
 from tests.running_studio import RunningStudio
 
 WRITTEN = {
@@ -44,3 +44,21 @@ def test_captions_in_other_encodings_are_converted_and_a_trigger_is_taken_from_t
     assert captions["2"].read_text(encoding="utf-8") == "vexlor, 青い帽子、座っている猫"
     assert studio.client.get(f"projects/{project}")["trigger"] == "vexlor"
     forget(console, "(Conflict)", "(Not Found)")  # lists that have changed meanwhile; no tokens are counted before there is a base
+
+
+def test_a_tag_by_key_before_the_caption_has_come_is_put_behind_those_that_it_has(page: Page, studio: RunningStudio, project: str) -> None:
+    captions = [studio.workspace / "projects" / project / "dataset" / f"{number}.txt" for number in range(2)]
+    before = captions[1].read_text(encoding="utf-8").strip()
+    saved, held = page.get_by_role("status").filter(has_text=SAVED), list[Route]()
+    page.goto(f"{studio.client.address}projects/{project}/captions?at=0.png")
+    page.get_by_label("Add a tag", exact=True).fill("seen from afar")
+    page.keyboard.press("Enter")
+    expect(saved).to_be_visible()
+    page.route("**/captions/1.txt", lambda route: held.append(route), times=1)
+    page.keyboard.press("Control+ArrowDown")
+    expect(page.get_by_role("region", name="Caption 1.txt")).to_be_visible()
+    page.keyboard.press("Alt+1")
+    held[0].continue_()
+    expect(page.get_by_role("region", name="Caption 1.txt")).to_contain_text("seen from afar")
+    expect(saved).to_be_visible()
+    assert captions[1].read_text(encoding="utf-8").strip() == f"{before}, seen from afar"

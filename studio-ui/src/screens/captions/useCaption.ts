@@ -6,7 +6,7 @@ import { keyOf } from "../../api/queries";
 import { say } from "../../components/say";
 import i18next from "../../words";
 import { CaptionDraft, type DraftState, type Said } from "./draft";
-import { tagsOfText, textWithTags } from "./tags";
+import { tagsOfText, textWithTags, withTags } from "./tags";
 
 type Read = { data: Shape<"CaptionView">; version: string };
 
@@ -49,6 +49,14 @@ export function useCaption(project: string, caption: string): EditedCaption {
     },
     [draft],
   );
+
+  /** Until the studio has said what the caption is, tags that are typed are put behind those that it has, and no text is taken: it would replace what nobody has seen. */
+  async function type(next: Said): Promise<void> {
+    if (saved || draft.state.kept) return draft.type(next, saved?.version ?? "");
+    const { data } = await refetch({ cancelRefetch: false });
+    if (data && "tags" in next) draft.type({ tags: withTags(data.data.tags, next.tags) }, data.version);
+  }
+
   const said = typed.kept?.said;
   const text = said === undefined ? saved?.data.text : "text" in said ? said.text : textWithTags(saved?.data.text ?? "", said.tags);
   const tags = said === undefined ? saved?.data.tags : "tags" in said ? said.tags : tagsOfText(said.text);
@@ -59,7 +67,7 @@ export function useCaption(project: string, caption: string): EditedCaption {
     text: text ?? "",
     tags: tags ?? [],
     typed,
-    type: (next) => draft.type(next, saved?.version ?? ""),
+    type,
     save: () => (isContested(draft) ? Promise.resolve() : draft.save()),
     saveOver: async () => draft.saveOver((await refetch()).data?.version ?? ""),
     forget: () => draft.forget(),
