@@ -1,8 +1,12 @@
 """What is private in the metadata of any trainer goes, and what tools read stays."""
 
+import base64
+import io
 import json
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from lorasmith.library.privacy import PRIVATE, private_entries, without_private
 
@@ -92,3 +96,26 @@ def test_taking_out_twice_changes_nothing_more():
 )
 def test_hostile_text_ends_soon(text):
     without_private({"x": text})
+
+
+def thumbnail(kind, **beside):
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(file, kind, **beside)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def test_a_thumbnail_keeps_its_pixels_and_nothing_beside_them():
+    """Trainers put the file of a picture in as it is."""
+    text = PngInfo()
+    text.add_text("workflow", r'{"image": "C:\\Users\\anna\\face.png"}')
+    place = Image.Exif()
+    place[0x010E] = "anna at home"
+    for odd in (thumbnail("PNG", pnginfo=text), thumbnail("JPEG", exif=place), thumbnail("WEBP", exif=place)):
+        clean = without_private({"modelspec.thumbnail": odd})["modelspec.thumbnail"]
+        raw = base64.b64decode(clean.partition(",")[2])
+        assert b"anna" not in raw
+        with Image.open(io.BytesIO(raw)) as picture:
+            assert (picture.size, picture.convert("RGB").getpixel((4, 4))[0] > 250) == ((8, 8), True)
+        assert private_entries({"modelspec.thumbnail": odd}) == ["modelspec.thumbnail"]
+    for kept in (thumbnail("PNG"), thumbnail("JPEG", dpi=(72, 72)), "data:image/png;base64,AAAA", "data:image/png;base64,?"):
+        assert without_private({"modelspec.thumbnail": kept}) == {"modelspec.thumbnail": kept}

@@ -4,11 +4,14 @@ Private are paths (absolute or relative) and names of folders and pictures, list
 machines, and access keys. The file names of weights stay, since they say what the LoRA is for: `/home/anna/models/base.safetensors`
 becomes `base.safetensors`, and any other place becomes `PRIVATE`. Hashes stay as well: they tell nothing to who does not have the file.
 
-Values that are JSON (settings of a trainer, a workflow of ComfyUI) are cleaned entry by entry.
+Values that are JSON (settings of a trainer, a workflow of ComfyUI) are cleaned entry by entry. A thumbnail is a whole picture file, which
+may have the place where it was taken, or a workflow in it: then it is saved again without.
 """
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -55,6 +58,13 @@ _ADDRESS = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://\S*|data:[^\n]*", re.IGNORE
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.IGNORECASE)
 
 
+_OF_PIXELS = frozenset((
+    "jfif", "jfif_version", "jfif_unit", "jfif_density", "dpi", "gamma", "srgb", "chromaticity", "transparency", "background", "loop", "duration",
+    "progressive", "progression", "icc_profile", "interlace", "adobe", "adobe_transform", "blend", "disposal", "default_image", "timestamp",
+))  # fmt: skip
+"""What a picture file says of its pixels alone, by Pillow's names."""
+
+
 def without_private(metadata: Mapping[str, str]) -> dict[str, str]:
     """The metadata without what is private; entries that are private as a whole are left out."""
     return {key: _clean_text(value, key) for key, value in publishable(metadata).items() if not _DROPPED.search(key)}
@@ -87,11 +97,30 @@ def _clean_text(text: str, name: str) -> str:
             return PRIVATE
         else:
             return text if clean == known else json.dumps(clean)
+    if text.startswith("data:image/"):
+        return _bare_picture(text)
     if not text.strip() or text == PRIVATE or _ADDRESS.fullmatch(text) or _is_hub_id(text, name):
         return text
     if _PLACE.search(name) or ("\n" not in text and _WHOLE.fullmatch(text)):
         return _last_part(text)
     return _IN_TEXT.sub(lambda found: _last_part(found[0]), text)
+
+
+def _bare_picture(url: str) -> str:
+    """A picture in an address (`data:image/png;base64,...`) without what is beside its pixels; the same where there is nothing, or it is not one."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as picture:
+            if not {*picture.info} - _OF_PIXELS:
+                return url
+            kind = "PNG" if picture.format == "PNG" else "JPEG"
+            bare = picture.convert("RGBA" if kind == "PNG" and picture.has_transparency_data else "RGB")
+    except (ValueError, OSError, SyntaxError, Image.DecompressionBombError):
+        return url
+    file = io.BytesIO()
+    Image.frombytes(bare.mode, bare.size, bare.tobytes()).save(file, kind, **({} if kind == "PNG" else {"quality": 90}))
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def _is_hub_id(text: str, name: str) -> bool:
