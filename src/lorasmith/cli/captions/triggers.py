@@ -58,16 +58,8 @@ def triggers(
     from lorasmith.captions.edits.registry import edit_of
     from lorasmith.captions.scope import left_alone, select
     from lorasmith.captions.triggers import triggers_from
-    from lorasmith.errors import SettingsError
 
-    if sum([set_ is not None, from_folders, mend, bool(check), bool(suggest)]) > 1:
-        raise SettingsError("--set, --from-folders, --mend, --check and --suggest are separate steps: give one of them.")
-    refuse_without("--set or --from-folders", set_ is not None or from_folders, replacing=replacing)
-    refuse_without("--suggest", suggest, name=name, seed=seed)
-    if trigger is not None and (set_ is not None or from_folders or check or suggest):
-        raise SettingsError(
-            "--trigger says what to look for or to mend, and has no effect on other steps: remove it.", code="cli.no_effect"
-        )
+    _refuse_what_has_no_effect(set_, from_folders, mend, trigger, check, suggest, replacing=replacing, name=name, seed=seed)
     collection = open_captions(folder, extension, unreadable_too=True)
     scope = options.scope_of(where, only)
     options.note_what_is_left_alone(collection, scope)
@@ -92,6 +84,24 @@ def triggers(
             "and are trained without it.", err=True,
         )  # fmt: skip
     save_plan(plan_edit(collection, edit, scope), dry_run, as_json, failures=utf8_failures(collection, scope))
+
+
+def _refuse_what_has_no_effect(
+    set_: str | None, from_folders: bool, mend: bool, trigger: str | None, check: list[str] | None, suggest: int, *,
+    replacing: list[str] | None, name: str, seed: int,
+) -> None:  # fmt: skip
+    """Raises SettingsError where two steps are asked for, or an option of another step than the one that is."""
+    from lorasmith.errors import SettingsError
+
+    sets = set_ is not None or from_folders
+    if sum([set_ is not None, from_folders, mend, bool(check), bool(suggest)]) > 1:
+        raise SettingsError("--set, --from-folders, --mend, --check and --suggest are separate steps: give one of them.")
+    refuse_without("--set or --from-folders", sets, replacing=replacing)
+    refuse_without("--suggest", suggest, name=name, seed=seed)
+    if trigger is not None and (sets or check or suggest):
+        raise SettingsError(
+            "--trigger says what to look for or to mend, and has no effect on other steps: remove it.", code="cli.no_effect"
+        )
 
 
 def _checked_words(
