@@ -9,19 +9,28 @@ from typing import Any
 
 from lorasmith.adapters.kinds import lora
 from lorasmith.adapters.outline import LayerOutline
-from lorasmith.json_text import table_of
+from lorasmith.errors import AdapterError
+from lorasmith.json_text import json_of, table_of
 
 ADAPTER_CONFIG = "adapter_config.json"
 """The file in which peft keeps the alpha, beside its weights; and the entry of the metadata under which its text is read."""
 
 
 def config_beside(path: Path, keys: Collection[str]) -> dict[str, str]:
-    """peft's configuration, where it is beside a file of peft with these keys, as an entry of metadata."""
+    """peft's configuration, where it is beside a file of peft with these keys, as an entry of metadata.
+
+    Raises AdapterError where it is damaged: the alphas are in it, and without them the LoRA has another strength.
+    """
     beside = path.with_name(ADAPTER_CONFIG)
     is_pefts = path.stem == "adapter_model" or all(key.startswith("base_model.model.") for key in keys)
     if not is_pefts or not beside.is_file():
         return {}
-    return {ADAPTER_CONFIG: beside.read_text(encoding="utf-8", errors="replace")}
+    text = beside.read_text(encoding="utf-8-sig", errors="replace")
+    if not isinstance(json_of(text), dict):
+        raise AdapterError(
+            f"{beside} is not valid JSON, and the alpha is in it: put it back as peft wrote it.", code="lora.peft_config", path=str(beside)
+        )
+    return {ADAPTER_CONFIG: text}
 
 
 class PeftAlphas:
