@@ -132,6 +132,20 @@ def test_our_own_file_holds_its_settings(tmp_path):
     assert any("last part of their paths" in each.message for each in found.of("import.note"))
 
 
+def test_a_section_of_a_newer_lorasmith_is_named_and_the_others_are_read(tmp_path):
+    tree = {
+        "version": 2,
+        "base": {"path": "b"},
+        "datasets": [{"path": "pics"}],
+        "training": {"epochs": 4},
+        "dreams": {"depth": 3},
+        "hue": 1,
+    }
+    found = read(tmp_path, {"lorasmith_settings": json.dumps(tree)})
+    assert (found.fault, found.settings.training.epochs) == ("", 4)
+    assert {each.subjects for each in found.of("import.unknown")} == {("dreams",), ("hue",)}
+
+
 def test_a_file_of_onetrainer_with_its_settings(tmp_path):
     config = {
         "training_method": "LORA",

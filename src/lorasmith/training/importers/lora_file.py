@@ -73,6 +73,9 @@ def _ours(table: Mapping[str, Any], file: Path) -> tuple[str, Draft, Check, Sequ
     """Our own settings: those that are not the defaults, since the others need no line."""
     draft = Draft()
     for name, value in migrate(table, str(file)).items():
+        if name not in Settings.model_fields:
+            draft.unknown(name, value, "this Lorasmith does not have it: the file may be of a newer one")
+            continue
         section = section_type(Settings, name)
         if name == "datasets" and isinstance(value, list):
             for number, folder in enumerate(value):
