@@ -67,6 +67,7 @@ GUIDES: Mapping[str, str] = {
     "lint": "guide/settings.md#what-the-guides-would-say",
     "plan": "guide/memory.md#let-the-plan-choose",
     "prompt": "guide/sampling.md#prompts",
+    "proof": "guide/proof.md#labels-and-their-limits",
     "publish": "guide/library.md#what-is-checked",
     "run": "guide/watching-a-run.md",
     "sample": "guide/sampling.md#what-a-png-says",
