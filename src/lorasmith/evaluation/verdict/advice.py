@@ -74,11 +74,11 @@ def advice(case: Case) -> Iterator[Finding]:
 
 
 def _too_little(case: Case) -> Finding | None:
-    if case.last.headline != "under-cooked":
+    subject = case.last.value("subject") or 0.0
+    if case.last.headline != "under-cooked" or subject >= LEARNT:  # behind an earlier one, which is no want of steps or rate
         return None
     if _shows_with_own_captions(case.last) and _narrow(case) is not None:
         return None
-    subject = case.last.value("subject") or 0.0
     evidence = Evidence(subject, "of the way", f"The subject has come {subject:.0%} of the way; {LEARNT:.0%} is little.")
     if case.still_rising():
         return _finding(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lorasmith.evaluation.measures.measured import CheckpointMeasures
-from lorasmith.evaluation.verdict.labels import Judged, headline, judge
+from lorasmith.evaluation.verdict.labels import Judged, Measures, headline, judge
 from lorasmith.evaluation.verdict.picking import Score
 
 
@@ -24,8 +24,8 @@ class CheckpointVerdict:
     score: Score
 
     @classmethod
-    def of(cls, name: str, measured: CheckpointMeasures, score: Score) -> CheckpointVerdict:
-        judged = judge(measured.measures)
+    def of(cls, name: str, measured: CheckpointMeasures, score: Score, clearest: Measures) -> CheckpointVerdict:
+        judged = judge(measured.measures, clearest)
         return cls(name, measured, headline(judged), judged, score)
 
     @property

@@ -7,17 +7,17 @@ beside the others and takes nothing from a checkpoint.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lorasmith.evaluation.measures.measured import Measure
-from lorasmith.evaluation.verdict.evidence import Decision, above, below, both
+from lorasmith.evaluation.verdict.evidence import Decision, above, below, both, either
 
 Measures = Mapping[str, Measure]
 
-LEARNT, HARMED, MOVED, LEAKS = 0.50, 0.85, 0.35, 0.30
+LEARNT, REACHED, HARMED, MOVED, LEAKS = 0.40, 0.80, 0.83, 0.25, 0.30
 BY_HEART, GAP, NARROW, STUCK = 0.20, 0.50, 0.30, -0.80
-"""Limits of subject, keeps, moved, leaks, replay, gap in the noise that decides shapes (nats), narrow and stuck (log ratio)."""
+"""Limits of subject, subject as a share of the run's best, keeps, moved, leaks, replay, gap in the noise that decides shapes (nats), narrow and stuck (log ratio)."""
 
 
 @dataclass(frozen=True)
@@ -26,34 +26,54 @@ class Label:
 
     title: str
     meaning: str
-    holds: Callable[[Measures], Decision]
+    holds: Callable[[Measures, Measures], Decision]
+    """From the measures of a checkpoint, and those of the run's one that shows the subject most clearly, which may be the same."""
     evidence: tuple[str, ...]
     """Measures that it is decided by."""
 
 
-def _under_cooked(measures: Measures) -> Decision:
-    """Left open where the base cannot read its own pictures: then nothing says what a picture shows."""
-    return below(measures.get("subject"), LEARNT) if "keeps" in measures else None
+def _under_cooked(measures: Measures, clearest: Measures) -> Decision:
+    """Left open where the base cannot read its own pictures: then nothing says what a picture shows.
+
+    Half way to the subject may be all that there is to see of a style, and far too little of a creature whose later pictures have come
+    nearer: so a checkpoint is compared with the clearest of its run, too.
+    """
+    subject = measures.get("subject")
+    if subject is None or "keeps" not in measures:
+        return None
+    return either(below(subject, LEARNT), _behind(subject, clearest.get("subject")))
 
 
-def _over_cooked(measures: Measures) -> Decision:
+def _behind(subject: Measure, clearest: Measure | None) -> Decision:
+    """Whether it shows the subject clearly less than the clearest checkpoint does with the same prompts."""
+    if clearest is None or clearest is subject or clearest.value <= 0 or subject.items.keys() != clearest.items.keys():
+        return False
+    return below(Measure.ratio(subject.items, clearest.items), REACHED)
+
+
+def _over_cooked(measures: Measures, _: Measures) -> Decision:
     """Either alone errs: a style moves pictures that the base still reads, and the base reads some pictures badly that hardly changed."""
+    return harmed(measures)
+
+
+def harmed(measures: Measures) -> Decision:
+    """Whether pictures of other prompts suffer."""
     return both(below(measures.get("keeps"), HARMED), above(measures.get("moved"), MOVED))
 
 
-def _memorised(measures: Measures) -> Decision:
+def _memorised(measures: Measures, _: Measures) -> Decision:
     return both(above(measures.get("gap_shape"), GAP), above(measures.get("replay"), BY_HEART))
 
 
-def _narrow(measures: Measures) -> Decision:
+def _narrow(measures: Measures, _: Measures) -> Decision:
     return above(measures.get("narrow"), NARROW)
 
 
-def _leaks(measures: Measures) -> Decision:
+def _leaks(measures: Measures, _: Measures) -> Decision:
     return above(measures.get("leaks"), LEAKS)
 
 
-def _stuck(measures: Measures) -> Decision:
+def _stuck(measures: Measures, _: Measures) -> Decision:
     return below(measures.get("stuck"), STUCK)
 
 
@@ -96,12 +116,19 @@ def meanings() -> dict[str, str]:
     }
 
 
-def judge(measures: Measures) -> dict[str, Judged]:
-    """Every label of one checkpoint."""
+def clearest_of(checkpoints: Sequence[Measures]) -> Measures:
+    """The measures of the checkpoint that shows the subject most clearly, of those that harm nothing where there are any."""
+    drawn = [measures for measures in checkpoints if "subject" in measures]
+    sound = [measures for measures in drawn if harmed(measures) is not True]
+    return max(sound or drawn, key=lambda measures: measures["subject"].value, default={})
+
+
+def judge(measures: Measures, clearest: Measures) -> dict[str, Judged]:
+    """Every label of one checkpoint; `clearest` is `clearest_of` its run."""
     return {
         key: Judged(
             key,
-            label.holds(measures),
+            label.holds(measures, clearest),
             tuple((name, measures[name].value, measures[name].error) for name in label.evidence if name in measures),
         )
         for key, label in LABELS.items()

@@ -1,9 +1,9 @@
 """Which checkpoint is best, and which are as good.
 
 A checkpoint's score on a prompt is how far its picture has come from the base towards real pictures of the subject, times how well other
-prompts are kept: subject_k x keeps. What lies within 1.64 standard errors of the best, paired over prompts, is a tie. Of the ties those
-remain whose pictures are nearest to the training images, again by what exceeds the errors, and of these the latest is recommended: what
-noise alone put ahead decides nothing. Measured beside other rules in docs/proof.md.
+prompts are kept: subject_k x keeps. What lies within 1.64 standard errors of the best, paired over prompts, is a tie. Of the ties the one
+is recommended that has learnt the training images best, by its mean loss on them over all bands of noise, measured on the same noise: that
+alone says nothing of harm, which is no question between ties. Measured beside other rules in docs/notebook.md.
 """
 
 from __future__ import annotations
@@ -69,18 +69,14 @@ def pick(checkpoints: Sequence[CheckpointMeasures]) -> Pick:
             difference, error = shortfall(checkpoints[top], checkpoints[k])
             if difference <= TIE * error:
                 ties.append(k)
-    best = max(_nearest(checkpoints, ties), key=lambda k: (checkpoints[k].step, scores[k].value))
+    best = min(ties, key=lambda k: (_training_loss(checkpoints[k]), -checkpoints[k].step, -scores[k].value))
     return Pick(best, tuple(sorted(set(ties) - {best})), scores)
 
 
-def _nearest(checkpoints: Sequence[CheckpointMeasures], ties: Sequence[int]) -> list[int]:
-    """The ties but for those whose pictures are clearly farther from the training images than another's; all where that is not known."""
-    near = {k: checkpoints[k].measures["near"] for k in ties if "near" in checkpoints[k].measures}
-    if len(near) < len(ties):
-        return list(ties)
-    nearest = min(ties, key=lambda k: near[k].value)
-    farther = {k: paired_difference(near[k].items, near[nearest].items) for k in ties if k != nearest}
-    return [k for k in ties if k == nearest or farther[k][0] <= TIE * farther[k][1]]
+def _training_loss(checkpoint: CheckpointMeasures) -> float:
+    """Of the bands of noise, all at the same weight; the same for all checkpoints where no losses were measured."""
+    losses = [measure.value for name, measure in checkpoint.measures.items() if name.startswith("trained_loss_")]
+    return math.fsum(losses) / len(losses) if losses else 0.0
 
 
 def pick_weight(weights: Sequence[CheckpointMeasures]) -> Pick:

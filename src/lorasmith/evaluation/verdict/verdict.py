@@ -16,7 +16,7 @@ from typing import Any
 from lorasmith.evaluation.measures.measured import CheckpointMeasures
 from lorasmith.evaluation.verdict.advice import Case, advice
 from lorasmith.evaluation.verdict.checkpoint import CheckpointVerdict, names_of
-from lorasmith.evaluation.verdict.labels import LABELS, NOT_DRAWN
+from lorasmith.evaluation.verdict.labels import LABELS, NOT_DRAWN, clearest_of
 from lorasmith.evaluation.verdict.picking import Pick, pick, pick_weight
 from lorasmith.evaluation.verdict.wording import SENTENCES
 from lorasmith.findings import Finding
@@ -72,7 +72,8 @@ def verdict_on(
     """
     picked = pick(checkpoints)
     named = zip(names_of(checkpoints), checkpoints, picked.scores, strict=True)
-    judged = tuple(CheckpointVerdict.of(name, one, score) for name, one, score in named)
+    clearest = clearest_of([one.measures for one in checkpoints])
+    judged = tuple(CheckpointVerdict.of(name, one, score, clearest) for name, one, score in named)
     of_weight = pick_weight(weights) if weights else Pick(None, (), ())
     return Verdict(
         judged, picked.best, picked.equals,
