@@ -25,7 +25,7 @@ def copies(trained: list[float], held_out: list[float], gap: float = 1.0):
     others = dict(zip((p.name for p in HELD_OUT), held_out, strict=False))
     measure = Measure.difference(near, others) if others else Measure.of(near)
     measures = {"replay": measure, "gap_shape": Measure(gap, 0.1, {})} if others else {"replay": measure}
-    checkpoint = CheckpointVerdict.of("epoch 1", CheckpointMeasures("a", 1, 1, 1.0, measures), Score(0.5, 0.1))
+    checkpoint = CheckpointVerdict.of("epoch 1", CheckpointMeasures("a", 1, 1, 1.0, measures), Score(0.5, 0.1), measures)
     return copies_of(checkpoint, PromptSet((*TRAINED, *HELD_OUT), "zorvex", "tags"))
 
 

@@ -6,7 +6,7 @@ The base is asked which words a picture was made from: how well it denoises the 
     keeps               = mean margin of the LoRA's pictures / mean margin of the base's, same prompts and seeds, at most 1
 
 t are 600, 750 and 850 of 1000, or the same sigmas; the noise is that of the prompt, the same for all words. 1: as readable as the base's
-own. Below about 0.83 people see the harm; near 0 nothing is left of the prompts. Rank correlation with how far pictures are from the
+own. Below about 0.85 people see the harm; near 0 nothing is left of the prompts. Rank correlation with how far pictures are from the
 true drawings of their prompts -0.97 in the pilot, with 12 prompts as with 20.
 
 Cost: 12 predictions a prompt, beside its picture. Sources: proof pilot; Li et al. 2023 (arXiv 2303.16203) and Clark and Jaini 2023,
