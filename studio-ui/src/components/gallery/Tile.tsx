@@ -7,7 +7,7 @@ import { Letters } from "./Letters";
 export interface Look {
   /** Its picture's address; undefined where there is none to show. */
   picture?: string;
-  /** The name whose first letters are shown when there is no picture. Without a name nothing is shown. */
+  /** Its first letters are shown where there is no picture; nothing is shown without a name. */
   letters?: string;
   /** Its name for those who do not see it. */
   name: string;

@@ -19,7 +19,7 @@ export function HistoryDialog({ project, onClose }: { project: string; onClose: 
   const [problem, setProblem] = useState<unknown>();
   const [going, setGoing] = useState(false);
 
-  /** Undo these operations, or redo so many, one after the other; what was done since they were shown is not undone with them. */
+  /** Undo these operations one after the other, or redo that many; anything done since they were shown is left alone. */
   async function take(way: "undo" | "redo", wanted: readonly Listed[]) {
     setGoing(true);
     try {

@@ -85,7 +85,7 @@ export function usePictureChanges(project: string): PictureChanges {
     [project, refresh],
   );
 
-  /** Say what was done, in so many operations, with a button that takes these back and no later ones. */
+  /** Say what was done and in how many operations, with a button that undoes these and no later ones. */
   const sayDone = useCallback(
     async (words: string, operations: number) => {
       const params = { path: { project } };
