@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from lorasmith.captions.breaks import AT_BREAKS, BREAK
+from lorasmith.captions.breaks import AT_BREAKS, BREAK, with_breaks
+from lorasmith.captions.breaks import runs as runs_of
 from lorasmith.captions.caption import join_tags, split_tags
 from lorasmith.errors import SettingsError
 
@@ -181,7 +182,7 @@ def _tags(sections: list[str], rules: CaptionRules) -> Tags:
 def _moved(tags: Tags, rules: CaptionRules, rng: random.Random, step: int, max_train_steps: int) -> Tags:
     """The tags after warm-up, shuffling and tag dropout; all of them leave BREAKs where they are."""
     head, flexible, tail = tags
-    runs = _at_breaks(flexible)
+    runs = runs_of(flexible)
     left = _warmed_up(sum(map(len, runs)), rules, step, max_train_steps)
     for number, run in enumerate(runs):
         run, left = run[:left], max(0, left - len(run))
@@ -190,29 +191,18 @@ def _moved(tags: Tags, rules: CaptionRules, rng: random.Random, step: int, max_t
         if rules.tag_dropout:
             run = [tag for tag in run if rng.random() >= rules.tag_dropout]
         runs[number] = run
-    return head, [tag for run in runs for tag in (BREAK, *run)][1:], tail
-
-
-def _at_breaks(tags: Sequence[str]) -> list[list[str]]:
-    """The tags in runs, between BREAKs."""
-    runs: list[list[str]] = [[]]
-    for tag in tags:
-        if tag == BREAK:
-            runs.append([])
-        else:
-            runs[-1].append(tag)
-    return runs
+    return head, with_breaks(runs), tail
 
 
 def _split(section: str, rules: CaptionRules) -> list[str]:
     """The tags of a section, and its BREAKs."""
     runs = (split_tags(text, rules.separator) for text in AT_BREAKS.split(section))
-    return [tag for run in runs for tag in (BREAK, *run)][1:]
+    return with_breaks(runs)
 
 
 def _rejoined(tags: Tags, rules: CaptionRules) -> str:
     """The tags as one line, with a BREAK between its neighbours without separators."""
-    runs = (join_tags(run, rules.separator) for run in _at_breaks([tag for part in tags for tag in part]))
+    runs = (join_tags(run, rules.separator) for run in runs_of([tag for part in tags for tag in part]))
     return f" {BREAK} ".join(runs).strip()
 
 
