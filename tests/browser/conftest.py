@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from lorasmith.jobs.lock import take_lock
 from lorasmith.jobs.workspace import Workspace
 from tests.browser.chromium import MISSING, chromium, flags
+from tests.browser.console import Console
 from tests.browser.windows import new_project, window
 from tests.running_studio import PATIENCE, RunningStudio, running_studio
 
@@ -91,14 +92,14 @@ def demo(studio: RunningStudio) -> str:
 
 
 @pytest.fixture
-def console() -> list[str]:
-    """What `page` says in its console; a test that expects something takes it out, the rest is a fault."""
-    return []
+def console() -> Console:
+    """What `page` says in its console; what a test does not expect of it is a fault."""
+    return Console()
 
 
 @pytest.fixture
-def page(browser: Browser, studio: RunningStudio, console: list[str]) -> Iterator[Page]:
+def page(browser: Browser, studio: RunningStudio, console: Console) -> Iterator[Page]:
     """The studio in a fresh profile, at home."""
     with window(browser, studio, console) as opened:
         yield opened
-    assert console == []
+    assert console.faults == []

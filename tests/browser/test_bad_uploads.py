@@ -13,7 +13,7 @@ from playwright.sync_api import Page, Route, expect
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene
 from tests.browser.clicks import Clicks
-from tests.browser.windows import forget
+from tests.browser.console import Console
 from tests.running_studio import RunningStudio
 
 
@@ -65,7 +65,7 @@ def test_a_broken_zip_is_named_and_sound_pictures_can_follow(page: Page, creatur
 
 
 def test_what_is_no_picture_is_left_out_with_its_reason_and_a_corrupt_one_says_what_to_do(
-    page: Page, creatures: Path, tmp_path: Path, console: list[str]
+    page: Page, creatures: Path, tmp_path: Path, console: Console
 ) -> None:
     corrupt, note = tmp_path / "corrupt.png", tmp_path / "note.png"
     corrupt.write_bytes((creatures / "0.png").read_bytes()[:150])
@@ -81,11 +81,11 @@ def test_what_is_no_picture_is_left_out_with_its_reason_and_a_corrupt_one_says_w
     expect(inspector).to_contain_text("The picture cannot be read.")
     inspector.get_by_role("button", name="Remove").first.click()
     expect(page.get_by_role("status").filter(has_text=re.compile("^5 pictures, "))).to_be_visible()
-    forget(console, "corrupt.png", "(Bad Request)")  # it cannot be drawn, and then it is not there
+    console.expect("corrupt.png", "(Bad Request)")  # it cannot be drawn, and then it is not there
 
 
 def test_a_file_whose_receipt_was_lost_is_not_sent_for_ever(
-    page: Page, studio: RunningStudio, project: str, tmp_path: Path, console: list[str]
+    page: Page, studio: RunningStudio, project: str, tmp_path: Path, console: Console
 ) -> None:
     (picture,) = drawn(tmp_path, 1)
 
@@ -101,11 +101,11 @@ def test_a_file_whose_receipt_was_lost_is_not_sent_for_ever(
     page.route("**/api/uploads/*/files/0", lose_the_answer, times=1)
     add_to(page, studio, project, [picture])
     expect(page.get_by_role("list", name="Files on their way")).to_contain_text("Pictures added: 1; files left out: 0")
-    forget(console, "ERR_CONNECTION_RESET")
+    console.expect("ERR_CONNECTION_RESET")
 
 
 def test_a_file_that_is_removed_before_its_turn_is_named_and_the_others_come_in(
-    page: Page, studio: RunningStudio, project: str, tmp_path: Path, console: list[str]
+    page: Page, studio: RunningStudio, project: str, tmp_path: Path, console: Console
 ) -> None:
     pictures = drawn(tmp_path, 2)
 
@@ -119,4 +119,4 @@ def test_a_file_that_is_removed_before_its_turn_is_named_and_the_others_come_in(
     expect(uploads).to_contain_text("Pictures added: 1; files left out: 0")
     uploads.locator("summary").click()
     expect(uploads).to_contain_text("cat-0.png could not be read: it was removed or changed meanwhile.")
-    forget(console, "ERR_FILE_NOT_FOUND", "ERR_UPLOAD_FILE_CHANGED")
+    console.expect("ERR_FILE_NOT_FOUND", "ERR_UPLOAD_FILE_CHANGED")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.windows import SAVED, forget, new_project
+from tests.browser.console import Console
+from tests.browser.windows import SAVED, new_project
 from tests.running_studio import RunningStudio
 
 WRITTEN = {
@@ -16,7 +17,7 @@ WRITTEN = {
 
 
 def test_captions_in_other_encodings_are_converted_and_a_trigger_is_taken_from_the_name(
-    page: Page, studio: RunningStudio, creatures: Path, console: list[str]
+    page: Page, studio: RunningStudio, creatures: Path, console: Console
 ) -> None:
     project = new_project(studio, creatures, "Zoé Vexlor", trigger=None)
     captions = {name: studio.workspace / "projects" / project / "dataset" / f"{name}.txt" for name in WRITTEN}
@@ -43,7 +44,7 @@ def test_captions_in_other_encodings_are_converted_and_a_trigger_is_taken_from_t
     expect(page.get_by_label("Trigger", exact=True)).to_have_value("vexlor")
     assert captions["2"].read_text(encoding="utf-8") == "vexlor, 青い帽子、座っている猫"
     assert studio.client.get(f"projects/{project}")["trigger"] == "vexlor"
-    forget(console, "(Conflict)", "(Not Found)")  # lists that have changed meanwhile; no tokens are counted before there is a base
+    console.expect("(Conflict)", "(Not Found)")  # lists that have changed meanwhile; no tokens are counted before there is a base
 
 
 def test_a_tag_by_key_before_the_caption_has_come_is_put_behind_those_that_it_has(page: Page, studio: RunningStudio, project: str) -> None:

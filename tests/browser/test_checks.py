@@ -8,11 +8,12 @@ from playwright.sync_api import Page, expect
 
 from lorasmith.images.picture_cache import PICTURES
 from tests.browser.accessibility import grave_findings
+from tests.browser.console import Console
 from tests.running_studio import RunningStudio
 
 
 def test_a_check_that_is_switched_off_stays_off_and_comes_back_without_a_look_at_the_pictures(
-    page: Page, studio: RunningStudio, project: str, console: list[str]
+    page: Page, studio: RunningStudio, project: str, console: Console
 ) -> None:
     page.goto(f"{studio.client.address}projects/{project}/images")
     needed, found = (

@@ -9,7 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from lorasmith.demo.weights import BASE
 from tests.browser.accessibility import grave_findings
-from tests.browser.windows import forget, new_project
+from tests.browser.console import Console
+from tests.browser.windows import new_project
 from tests.library.lora_files import write_lora
 from tests.running_studio import RunningStudio
 from tests.studio.test_proofs import make_proven
@@ -65,7 +66,7 @@ def test_who_does_not_know_the_token_sees_nothing(browser: Browser, studio: Runn
 
 @pytest.mark.parametrize("screen", SCREENS)
 def test_a_screen_is_where_its_address_says_also_after_a_reload_and_axe_finds_nothing_grave(
-    page: Page, studio: RunningStudio, furnished: dict[str, str], screen: str, console: list[str]
+    page: Page, studio: RunningStudio, furnished: dict[str, str], screen: str, console: Console
 ):
     address = studio.client.address + screen.format(**furnished)
     page.goto(address)
@@ -75,12 +76,12 @@ def test_a_screen_is_where_its_address_says_also_after_a_reload_and_axe_finds_no
         assert page.url.partition("?")[0] == address.partition("?")[0]
         assert grave_findings(page) == [], scheme
         page.reload()
-    forget(console, "first/proof/")  # pictures that this proof has not
+    console.expect("first/proof/")  # pictures that this proof has not
 
 
 @pytest.mark.parametrize("screen", ["runs/{project}~first?part=samples", "runs/{project}~first/proof"])
 def test_pictures_in_rows_and_columns_scroll_in_themselves_on_a_narrow_window(
-    page: Page, studio: RunningStudio, furnished: dict[str, str], screen: str, console: list[str]
+    page: Page, studio: RunningStudio, furnished: dict[str, str], screen: str, console: Console
 ):
     studio.client.put("preferences", {"sample_side": 384, "proof_side": 384})
     page.set_viewport_size({"width": 400, "height": 700})
@@ -88,7 +89,7 @@ def test_pictures_in_rows_and_columns_scroll_in_themselves_on_a_narrow_window(
     expect(page.get_by_role("table").first).to_be_visible()
     assert page.get_by_role("table").first.evaluate("table => table.clientWidth > innerWidth"), "nothing would have to scroll"
     assert page.get_by_role("main").evaluate("main => main.scrollWidth <= main.clientWidth")
-    forget(console, "first/proof/")
+    console.expect("first/proof/")
 
 
 @pytest.mark.parametrize("key", OVER_A_SCREEN)

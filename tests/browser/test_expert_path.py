@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from lorasmith.demo.weights import BASE
 from tests.browser.clicks import Clicks
-from tests.browser.windows import forget
+from tests.browser.console import Console
 from tests.running_studio import RunningStudio
 
 THEIRS = {
@@ -52,7 +52,7 @@ def train(page: Page, studio: RunningStudio) -> str:
 
 @pytest.mark.slow
 def test_a_kohya_dataset_and_its_settings_become_two_runs_that_are_compared_merged_and_published(
-    page: Page, studio: RunningStudio, creatures: Path, tmp_path: Path, console: list[str]
+    page: Page, studio: RunningStudio, creatures: Path, tmp_path: Path, console: Console
 ) -> None:
     theirs = tmp_path / "theirs"
     shutil.copytree(creatures, theirs / "img" / "10_zorvex creature")
@@ -121,4 +121,4 @@ def test_a_kohya_dataset_and_its_settings_become_two_runs_that_are_compared_merg
     dialog.get_by_role("button", name="Start").click()
     expect(dialog).to_contain_text("Done:", timeout=TRAINED)
     assert list((studio.workspace / "publish").rglob("README.md"))
-    forget(console, "(Conflict)", "(Not Found)")
+    console.expect("(Conflict)", "(Not Found)")

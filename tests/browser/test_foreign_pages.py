@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chromium import FLAGS, chromium, flags
+from tests.browser.console import Console
 from tests.running_studio import RunningStudio
 
 TRAP = """<!doctype html><title>trap</title><form method="post" action="{studio}api/projects" enctype="text/plain">
@@ -42,7 +43,7 @@ def foreign_page(studio: RunningStudio) -> Iterator[str]:
 
 
 def test_a_foreign_page_can_neither_change_nor_read_anything(
-    page: Page, studio: RunningStudio, foreign_page: str, console: list[str]
+    page: Page, studio: RunningStudio, foreign_page: str, console: Console
 ) -> None:
     before = studio.client.get("projects")
     page.goto(foreign_page)
@@ -56,7 +57,7 @@ def test_a_foreign_page_can_neither_change_nor_read_anything(
     console.clear()  # the browser says what it refused
 
 
-def test_the_studio_is_in_no_frame(page: Page, studio: RunningStudio, foreign_page: str, console: list[str]) -> None:
+def test_the_studio_is_in_no_frame(page: Page, studio: RunningStudio, foreign_page: str, console: Console) -> None:
     page.goto(foreign_page)
     page.evaluate("(studio) => { const frame = document.createElement('iframe'); frame.src = studio; document.body.append(frame) }", studio.client.address)  # fmt: skip
     expect(page.locator("iframe")).to_be_attached()

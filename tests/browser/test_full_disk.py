@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.windows import SAVED, forget, new_project, window
+from tests.browser.console import Console
+from tests.browser.windows import SAVED, new_project, window
 from tests.running_studio import RunningStudio, running_studio
 
 ON_A_SMALL_DISK = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", 'mount -t tmpfs -o size=16m tmpfs "$0" && exec "$@"')
@@ -41,7 +42,7 @@ def fill(file: Path) -> None:
 
 
 def test_a_full_disk_loses_nothing(
-    browser: Browser, studio_on_a_small_disk: RunningStudio, creatures: Path, console: list[str], tmp_path: Path
+    browser: Browser, studio_on_a_small_disk: RunningStudio, creatures: Path, console: Console, tmp_path: Path
 ) -> None:
     studio = studio_on_a_small_disk
     project = new_project(studio, creatures)
@@ -75,5 +76,5 @@ def test_a_full_disk_loses_nothing(
         page.get_by_role("button", name="Keys").focus()
         expect(page.get_by_role("status").filter(has_text=SAVED)).to_be_visible()
         assert caption.read_text(encoding="utf-8").strip() == "zorvex, written on a full disk"
-    forget(console, "(Insufficient Storage)")
-    assert console == []
+    console.expect("(Insufficient Storage)")
+    assert console.faults == []

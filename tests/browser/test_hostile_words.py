@@ -13,6 +13,7 @@ from lorasmith.training import events
 from lorasmith.training.records.event_log import EventLog
 from lorasmith.training.records.run_folder import RunFolder
 from lorasmith.training.settings.tree import settings_from
+from tests.browser.console import Console
 from tests.browser.test_every_screen import wait_for_screen
 from tests.library.lora_files import write_lora
 from tests.running_studio import RunningStudio
@@ -52,7 +53,7 @@ def hostile(studio: RunningStudio, creatures: Path) -> str:
         "runs/{project}~first?part=settings": HOSTILE, "library": NAMED, "library/{lora}": HOSTILE, "playground?lora={name}:1": NAMED,
     }.items(),
 )  # fmt: skip
-def test_words_are_words(page: Page, studio: RunningStudio, hostile: str, screen: str, shows: str, console: list[str]) -> None:
+def test_words_are_words(page: Page, studio: RunningStudio, hostile: str, screen: str, shows: str, console: Console) -> None:
     lora = studio.client.get("library")["items"][0]["id"]
     page.goto(studio.client.address + screen.format(project=hostile, lora=lora, name=quote(NAMED)))
     wait_for_screen(page)

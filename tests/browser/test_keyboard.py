@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.console import Console
 from tests.running_studio import RunningStudio
 
 MOST_TABS = 60
@@ -26,7 +27,7 @@ def focused(page: Page) -> str:
     )
 
 
-def test_a_training_is_begun_without_a_mouse(page: Page, studio: RunningStudio, console: list[str]) -> None:
+def test_a_training_is_begun_without_a_mouse(page: Page, studio: RunningStudio, console: Console) -> None:
     tab_to(page, "Try it with the demo")
     page.keyboard.press("Enter")
     page.wait_for_url("**/images*")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
-from tests.browser.windows import SAVED, forget, new_project, tab, window
+from tests.browser.console import Console
+from tests.browser.windows import SAVED, new_project, tab, window
 from tests.running_studio import RunningStudio
 
 UNREACHABLE = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
@@ -14,7 +15,7 @@ SAYS_SO = "The studio does not answer."
 
 
 def test_what_is_selected_and_typed_survives_a_studio_that_is_killed(
-    browser: Browser, own_studio: RunningStudio, creatures: Path, console: list[str]
+    browser: Browser, own_studio: RunningStudio, creatures: Path, console: Console
 ) -> None:
     project = new_project(own_studio, creatures)
     here = f"{own_studio.client.address}projects/{project}"
@@ -45,5 +46,5 @@ def test_what_is_selected_and_typed_survives_a_studio_that_is_killed(
         captions.get_by_role("button", name="Try again").click()
         expect(captions.get_by_role("status").filter(has_text=SAVED)).to_be_visible()
         assert caption.read_text(encoding="utf-8").strip() == "zorvex, written while nobody listened"
-    forget(console, *UNREACHABLE)
-    assert console == []
+    console.expect(*UNREACHABLE)
+    assert console.faults == []

@@ -11,7 +11,7 @@ from lorasmith.captions.taggers.probabilities import ProbabilityStore
 from lorasmith.captions.taggers.tagger import WdTagger
 from lorasmith.captions.taggers.tagging import tag_pictures
 from lorasmith.demo.weights import TAGGER
-from tests.browser.windows import forget
+from tests.browser.console import Console
 from tests.running_studio import RunningStudio
 
 FIRM, SHAKY = "desert", "cat"
@@ -19,7 +19,7 @@ FIRM, SHAKY = "desert", "cat"
 
 
 def test_thresholds_change_the_preview_without_a_run_and_what_was_written_is_taken_back_by_one_undo(
-    page: Page, studio: RunningStudio, project: str, console: list[str]
+    page: Page, studio: RunningStudio, project: str, console: Console
 ) -> None:
     dataset = studio.workspace / "projects" / project / "dataset"
     with ProbabilityStore(dataset) as store:
@@ -60,7 +60,7 @@ def test_thresholds_change_the_preview_without_a_run_and_what_was_written_is_tak
     undo.click()
     expect(page.get_by_role("button", name=re.compile("^Redo: tag by tagger"))).to_be_enabled()
     assert _captions(dataset) == before
-    forget(console, "(Conflict)", "(Not Found)")
+    console.expect("(Conflict)", "(Not Found)")
 
 
 def _captions(dataset: Path) -> dict[str, bytes]:

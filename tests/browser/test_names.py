@@ -8,7 +8,8 @@ from urllib.parse import quote, urlencode
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.windows import forget, new_project
+from tests.browser.console import Console
+from tests.browser.windows import new_project
 from tests.running_studio import RunningStudio
 
 NAME = "Tom & Jerry #1, 100% 猫"
@@ -42,9 +43,9 @@ def test_a_project_is_walked_through_whatever_its_name_is(page: Page, studio: Ru
     "address", ["projects/100%/images", "projects/100%/images/1%.png", "projects/100%/train", "runs/100%", "sweeps/100%"]
 )
 def test_an_address_with_a_lone_percent_sign_is_told_of_and_not_a_blank_page(
-    page: Page, studio: RunningStudio, address: str, console: list[str]
+    page: Page, studio: RunningStudio, address: str, console: Console
 ) -> None:
     page.goto(studio.client.address + address)
     expect(page.get_by_role("main").get_by_role("link").first).to_be_visible()
     expect(page.get_by_text("mistake of its own")).to_have_count(0)
-    forget(console, "404 (Not Found)")
+    console.expect("404 (Not Found)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.windows import forget
+from tests.browser.console import Console
 from tests.running_studio import RunningStudio
 
 GONE = {
@@ -15,19 +15,19 @@ GONE = {
 
 
 @pytest.mark.parametrize("address", GONE)
-def test_what_is_gone_leads_to_the_list_of_all(page: Page, studio: RunningStudio, address: str, console: list[str]) -> None:
+def test_what_is_gone_leads_to_the_list_of_all(page: Page, studio: RunningStudio, address: str, console: Console) -> None:
     page.goto(studio.client.address + address)
     page.get_by_role("main").get_by_role("link", name=GONE[address]).click()
     page.wait_for_url(lambda url: address not in url)
     expect(page.get_by_role("main").get_by_role("heading", level=1)).to_be_visible()
-    forget(console, "404 (Not Found)")
+    console.expect("404 (Not Found)")
 
 
-def test_a_project_that_is_gone_is_not_gone_on_with(page: Page, studio: RunningStudio, console: list[str]) -> None:
+def test_a_project_that_is_gone_is_not_gone_on_with(page: Page, studio: RunningStudio, console: Console) -> None:
     page.goto(f"{studio.client.address}projects/none/images")
     page.get_by_role("link", name="Find it among the projects").click()
     expect(page.get_by_role("navigation").get_by_role("link", name="Images")).to_have_count(0)
-    forget(console, "404 (Not Found)")
+    console.expect("404 (Not Found)")
 
 
 def test_pictures_that_no_filter_finds_are_one_click_away(page: Page, studio: RunningStudio, project: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.clicks import Clicks
-from tests.browser.windows import forget
+from tests.browser.console import Console
 from tests.running_studio import RunningStudio
 
 EXPECTED = ("409 (Conflict)", "404 (Not Found)")
@@ -19,7 +19,7 @@ TRAINED = 600_000
 
 
 @pytest.mark.slow
-def test_the_demo_is_a_proven_lora_in_five_clicks(page: Page, studio: RunningStudio, console: list[str]) -> None:
+def test_the_demo_is_a_proven_lora_in_five_clicks(page: Page, studio: RunningStudio, console: Console) -> None:
     clicks = Clicks(page)
     clicks.on("button", "Demo project", "Try it with the demo")
     page.wait_for_url("**/images*")
@@ -38,13 +38,11 @@ def test_the_demo_is_a_proven_lora_in_five_clicks(page: Page, studio: RunningStu
     expect(page.get_by_role("button", name="Kept")).to_be_visible()
     assert clicks.count == 5
     assert list((studio.workspace / "loras").glob("*.safetensors"))
-    forget(console, *EXPECTED)
-    assert console == []
+    console.expect(*EXPECTED)
+    assert console.faults == []
 
 
-def test_ones_own_pictures_are_there_after_a_drop_and_a_card(
-    page: Page, studio: RunningStudio, creatures: Path, console: list[str]
-) -> None:
+def test_ones_own_pictures_are_there_after_a_drop_and_a_card(page: Page, studio: RunningStudio, creatures: Path, console: Console) -> None:
     clicks = Clicks(page)
     clicks.on("button", "New LoRA", "Your pictures")
     with page.expect_file_chooser() as chooser:
@@ -57,4 +55,4 @@ def test_ones_own_pictures_are_there_after_a_drop_and_a_card(
     page.reload()
     expect(there).to_be_visible()
     assert clicks.count == 2
-    assert console == []
+    assert console.faults == []

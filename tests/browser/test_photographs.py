@@ -9,8 +9,8 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.browser.clicks import Clicks
+from tests.browser.console import Console
 from tests.browser.photo_pile import PICTURES, write_pile
-from tests.browser.windows import forget
 from tests.running_studio import RunningStudio
 
 CLICKS = 6
@@ -30,7 +30,7 @@ def drop(page: Page, file: Path) -> None:
 
 
 def test_fifteen_photographs_with_everything_wrong_are_in_training_after_a_drop_and_six_clicks(
-    page: Page, studio: RunningStudio, tmp_path: Path, console: list[str]
+    page: Page, studio: RunningStudio, tmp_path: Path, console: Console
 ) -> None:
     clicks = Clicks(page)
     drop(page, write_pile(tmp_path / "My holiday.zip"))
@@ -60,4 +60,4 @@ def test_fifteen_photographs_with_everything_wrong_are_in_training_after_a_drop_
     assert clicks.count == CLICKS
     (job,) = (one for one in studio.client.get("jobs") if one["kind"] == "train")
     studio.client.post(f"jobs/{job['id']}:cancel")
-    forget(console, "(Bad Request)", "(Conflict)")  # a thumbnail of the broken picture; a list that has changed meanwhile
+    console.expect("(Bad Request)", "(Conflict)")  # a thumbnail of the broken picture; a list that has changed meanwhile

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from lorasmith.jobs.queue import Queue
 from tests.browser.accessibility import grave_findings
-from tests.browser.windows import forget
+from tests.browser.console import Console
 from tests.running_studio import RunningStudio
 
 
@@ -28,7 +28,7 @@ def generated(workspace: Path, prompt: str) -> Path:
 
 
 def test_a_picture_whose_file_was_removed_is_said_to_be_gone_and_is_not_among_the_earlier_ones(
-    page: Page, studio: RunningStudio, idle: None, console: list[str]
+    page: Page, studio: RunningStudio, idle: None, console: Console
 ) -> None:
     for _ in range(2):  # the second time after its file was removed
         generated(studio.workspace, "castle")
@@ -43,4 +43,4 @@ def test_a_picture_whose_file_was_removed_is_said_to_be_gone_and_is_not_among_th
     expect(page.get_by_role("button", name="Show this again: meadow, seed 7")).to_have_count(0)
     expect(page.get_by_role("button", name="Generate")).to_be_enabled()
     assert grave_findings(page) == []
-    forget(console, "(Not Found)")
+    console.expect("(Not Found)")

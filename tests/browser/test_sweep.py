@@ -13,7 +13,8 @@ from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.sweep.outcome import NOTHING_LEARNT
 from lorasmith.jobs.sweep.sweep_folder import SweepFolder, read_sweep_folder
 from tests.browser.accessibility import grave_findings
-from tests.browser.windows import forget, new_project
+from tests.browser.console import Console
+from tests.browser.windows import new_project
 from tests.jobs.sweep.made_up_runner import made_up_sweep
 from tests.library.lora_files import write_lora
 from tests.running_studio import RunningStudio
@@ -114,7 +115,7 @@ def test_a_sweep_that_was_stopped_failed_or_has_no_trial_says_so_and_goes_on(
 
 
 def test_what_varies_is_planned_and_refused_in_place_and_is_there_after_a_reload(
-    page: Page, studio: RunningStudio, ready: str, idle: None, console: list[str]
+    page: Page, studio: RunningStudio, ready: str, idle: None, console: Console
 ) -> None:
     page.goto(f"{studio.client.address}projects/{ready}/train?level=sweep")
     add = page.get_by_role("combobox", name="Add a setting").or_(page.get_by_role("textbox", name="Add a setting"))
@@ -144,7 +145,7 @@ def test_what_varies_is_planned_and_refused_in_place_and_is_there_after_a_reload
     expect(page.get_by_text("It begins as soon as there is room for it.")).to_be_visible()
     (job,) = [one for one in studio.client.get("jobs", project=ready) if one["kind"] == "sweep"]
     assert job["arguments"]["sweep"]["vary"] == {"network.rank": [1, 2]}
-    forget(console, "(Unprocessable")
+    console.expect("(Unprocessable")
 
 
 def test_several_rates_are_tried_by_one_click(page: Page, studio: RunningStudio, ready: str, idle: None) -> None:
@@ -156,7 +157,7 @@ def test_several_rates_are_tried_by_one_click(page: Page, studio: RunningStudio,
 
 
 @pytest.mark.slow
-def test_two_tiny_trials_go_from_a_click_to_their_verdict(page: Page, studio: RunningStudio, ready: str, console: list[str]) -> None:
+def test_two_tiny_trials_go_from_a_click_to_their_verdict(page: Page, studio: RunningStudio, ready: str, console: Console) -> None:
     page.goto(f"{studio.client.address}projects/{ready}/train")
     page.get_by_label("Length in epochs").fill("1")
     page.get_by_text("Vary settings", exact=True).first.click()
@@ -173,4 +174,4 @@ def test_two_tiny_trials_go_from_a_click_to_their_verdict(page: Page, studio: Ru
     said = page.get_by_role("region", name="Which trial to use")
     expect(said).to_contain_text(NOTHING_LEARNT)  # in one epoch
     expect(said.get_by_role("button")).to_have_count(0)
-    forget(console, "(Unprocessable")
+    console.expect("(Unprocessable")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
+from tests.browser.console import Console
 from tests.browser.windows import new_project, tab, window
 from tests.running_studio import PATIENCE, RunningStudio
 
@@ -20,7 +21,7 @@ def connections(studio: RunningStudio) -> int:
     return sum(one.status == "ESTABLISHED" and one.laddr.port == studio.port for one in studio.process.net_connections("tcp"))
 
 
-def test_seven_tabs_are_live_over_one_connection(browser: Browser, own_studio: RunningStudio, creatures: Path, console: list[str]) -> None:
+def test_seven_tabs_are_live_over_one_connection(browser: Browser, own_studio: RunningStudio, creatures: Path, console: Console) -> None:
     project = new_project(own_studio, creatures)
     with window(browser, own_studio, console) as first:
         tabs = [first, *(tab(first.context, own_studio, console) for _ in range(TABS - 1))]
@@ -35,4 +36,4 @@ def test_seven_tabs_are_live_over_one_connection(browser: Browser, own_studio: R
         shutil.copy(dataset / "0.png", dataset / "by another program.png")
         for page in tabs:
             expect(page.get_by_role("status").filter(has_text="6 pictures")).to_be_visible()
-    assert console == []
+    assert console.faults == []

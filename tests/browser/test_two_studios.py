@@ -7,7 +7,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 from lorasmith.dataset_folder import locked
-from tests.browser.windows import SAVED, forget, new_project, window
+from tests.browser.console import Console
+from tests.browser.windows import SAVED, new_project, window
 from tests.running_studio import RunningStudio, running_studio
 
 
@@ -24,7 +25,7 @@ def leave(page: Page) -> None:
 
 
 def test_a_caption_that_the_other_studio_changed_waits_for_a_choice(
-    browser: Browser, own_studio: RunningStudio, creatures: Path, console: list[str]
+    browser: Browser, own_studio: RunningStudio, creatures: Path, console: Console
 ) -> None:
     project = new_project(own_studio, creatures)
     caption = own_studio.workspace / "projects" / project / "dataset" / "0.txt"
@@ -51,12 +52,12 @@ def test_a_caption_that_the_other_studio_changed_waits_for_a_choice(
         expect(mine.get_by_role("status").filter(has_text=SAVED)).to_be_visible()
         assert caption.read_text(encoding="utf-8").strip() == "zorvex, mine"
         expect(theirs.get_by_label("Caption as text")).to_have_value("zorvex, mine")
-    forget(console, "(Precondition Failed)")
-    assert console == []
+    console.expect("(Precondition Failed)")
+    assert console.faults == []
 
 
 def test_pictures_that_another_program_works_on_are_left_alone_until_it_is_done(
-    page: Page, studio: RunningStudio, project: str, console: list[str]
+    page: Page, studio: RunningStudio, project: str, console: Console
 ) -> None:
     page.goto(f"{studio.client.address}projects/{project}/images")
     page.get_by_role("gridcell", name="0.png").click()
@@ -70,4 +71,4 @@ def test_pictures_that_another_program_works_on_are_left_alone_until_it_is_done(
     page.keyboard.press("Delete")
     expect(page.get_by_role("gridcell", name="0.png")).to_have_count(0)
     assert not picture.exists()
-    forget(console, "(Locked)", "(Conflict)", "/pictures/0.png", "/files/thumbs/")  # the page asks for what has just gone
+    console.expect("(Locked)", "(Conflict)", "/pictures/0.png", "/files/thumbs/")  # the page asks for what has just gone

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.windows import forget
+from tests.browser.console import Console
 from tests.running_studio import RunningStudio
 
 
-def test_undo_beside_what_was_done_takes_back_nothing_later(page: Page, studio: RunningStudio, project: str, console: list[str]) -> None:
+def test_undo_beside_what_was_done_takes_back_nothing_later(page: Page, studio: RunningStudio, project: str, console: Console) -> None:
     page.goto(f"{studio.client.address}projects/{project}/images")
     page.get_by_role("gridcell", name="0.png").click()
     page.keyboard.press("Delete")
@@ -25,10 +25,10 @@ def test_undo_beside_what_was_done_takes_back_nothing_later(page: Page, studio: 
     expect(page.get_by_role("gridcell")).to_have_count(3)
     page.get_by_role("alert").filter(has_text="1 picture").get_by_role("button", name="Undo").last.click()
     expect(page.get_by_role("gridcell")).to_have_count(4)
-    forget(console, "(Conflict)", "(Not Found)")  # lists and a picture that have changed meanwhile
+    console.expect("(Conflict)", "(Not Found)")  # lists and a picture that have changed meanwhile
 
 
-def test_in_a_field_ctrl_z_takes_back_what_was_typed_there(page: Page, studio: RunningStudio, project: str, console: list[str]) -> None:
+def test_in_a_field_ctrl_z_takes_back_what_was_typed_there(page: Page, studio: RunningStudio, project: str, console: Console) -> None:
     studio.client.post(f"projects/{project}/mends", {"pictures": ["0.png"], "changes": [{"way": "remove", "parameters": {}}]})
     page.goto(f"{studio.client.address}projects/{project}/images")
     expect(page.get_by_role("gridcell")).to_have_count(4)
@@ -41,4 +41,4 @@ def test_in_a_field_ctrl_z_takes_back_what_was_typed_there(page: Page, studio: R
     expect(page.get_by_role("gridcell")).to_have_count(4)
     field.press("Control+z")  # nothing is typed there any more
     expect(page.get_by_role("gridcell")).to_have_count(5)
-    forget(console, "(Conflict)", "(Not Found)")
+    console.expect("(Conflict)", "(Not Found)")

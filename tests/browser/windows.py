@@ -10,41 +10,29 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser.console import Console
 from tests.running_studio import PATIENCE, RunningStudio
-
-HANDLED = ("/labels:preview",)
-"""Ends of addresses whose refusal is an answer to the page, though browsers write it into the console: no tagger was run yet."""
 
 SAVED = re.compile("^Saved$")
 """What stands under a caption that is saved."""
 
 
 @contextmanager
-def window(browser: Browser, studio: RunningStudio, console: list[str]) -> Iterator[Page]:
+def window(browser: Browser, studio: RunningStudio, console: Console) -> Iterator[Page]:
     """The studio in a fresh profile, at home. What its page says in its console is put into `console`."""
     with browser.new_context(reduced_motion="reduce") as context:
         context.set_default_timeout(PATIENCE * 1000)
         yield tab(context, studio, console)
 
 
-def tab(context: BrowserContext, studio: RunningStudio, console: list[str]) -> Page:
+def tab(context: BrowserContext, studio: RunningStudio, console: Console) -> Page:
     """One more tab of a window, at home."""
     page = context.new_page()
-    page.on(
-        "console",
-        lambda message: (
-            message.location["url"].endswith(HANDLED) or console.append(f"{message.type}: {message.text} {message.location['url']}")
-        ),
-    )
-    page.on("pageerror", lambda error: console.append(f"not caught: {error}"))
+    page.on("console", lambda message: console.hear(f"{message.type}: {message.text}", message.location["url"]))
+    page.on("pageerror", lambda error: console.hear(f"not caught: {error}"))
     page.goto(studio.address)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     return page
-
-
-def forget(console: list[str], *expected: str) -> None:
-    """Take out of the console what browsers say of answers that a test expects, such as `(Not Found)`."""
-    console[:] = [said for said in console if not any(words in said for words in expected)]
 
 
 def new_project(studio: RunningStudio, pictures: Path, name: str = "Zorvex", trigger: str | None = "zorvex") -> str:
