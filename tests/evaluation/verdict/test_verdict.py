@@ -53,7 +53,7 @@ def test_the_best_is_recommended_and_what_is_wrong_with_the_others_is_said() -> 
     assert verdict.sentences == (
         "Use epoch 2.",
         "From epoch 3 on other prompts suffer.",
-        "Up to epoch 1 the subject has not come yet.",
+        "Up to epoch 1 pictures show too little of the subject.",
     )
     assert [one.as_data for one in verdict.said] == [
         {"code": "verdict.use", "values": {"checkpoint": {"epoch": 2}}},
@@ -118,7 +118,7 @@ def test_a_burnt_lora_without_its_subject_is_over_cooked_and_said_not_to_show_it
     verdict = verdict_on([checkpoint(1, subject=0.3, keeps=0.3)])
 
     assert verdict.checkpoints[0].headline == "over-cooked"
-    assert "Epoch 1 does not show the subject either." in verdict.sentences
+    assert "Epoch 1 shows too little of the subject, too." in verdict.sentences
 
 
 def test_a_style_that_moves_little_is_not_over_cooked_by_what_the_base_reads_alone() -> None:

@@ -112,7 +112,7 @@ class MeasureKind:
     as_real: float | None = None
     """The value that means 'as real pictures of the subject that were never trained on'; None where those have none."""
     decides: bool = True
-    """Whether a verdict may depend on it. The others carried no signal in tests and are shown only."""
+    """Whether a verdict may depend on it. The others told nothing, or nothing more, in tests and are shown only."""
 
 
 MEASURES: dict[str, MeasureKind] = {
@@ -167,7 +167,7 @@ MEASURES: dict[str, MeasureKind] = {
     ),
     "near": MeasureKind(
         "Distance to the nearest training image", "How much farther from the nearest training image pictures are than held-out images are.",
-        "nats of distance", "neither", as_real=0.0,
+        "nats of distance", "neither", as_real=0.0, decides=False,
     ),
     "stuck": MeasureKind(
         "Variety over seeds", "How much the bare trigger's pictures vary with the seed, against the base's; far below 0 one pose comes back.",

@@ -2,8 +2,9 @@
 
     near = mean log distance of new prompts' pictures to their nearest training picture - that of held-out pictures, mean of the spaces
 
-0: as near as new real pictures; far below: copies; above: not there yet. Too little by itself, but among checkpoints that `subject` and
-`keeps` cannot tell apart it picks well. (The pilot took medians; the mean of logarithms has an error that can be paired.)
+0: as near as new real pictures; far below: copies; above: not there yet. It is shown and decides nothing: among checkpoints that `subject`
+and `keeps` cannot tell apart the loss on the training images picks better (docs/notebook.md). (The pilot took medians; the mean of logarithms
+has an error that can be paired.)
 
 Where nothing is held out, each training picture's distance to the nearest other one stands for the held-out ones.
 

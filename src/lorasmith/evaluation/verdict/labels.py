@@ -22,7 +22,7 @@ BY_HEART, GAP, NARROW, STUCK = 0.20, 0.50, 0.30, -0.80
 
 @dataclass(frozen=True)
 class Label:
-    """A label with its rule: `holds` decides from the measures, `reason` says which numbers it was decided by."""
+    """A label with its rule: `holds` decides from the measures, `evidence` names those that it was decided by."""
 
     title: str
     meaning: str
@@ -79,7 +79,7 @@ def _stuck(measures: Measures, _: Measures) -> Decision:
 
 LABELS: dict[str, Label] = {
     "under-cooked": Label(
-        "under-cooked", "New pictures with the trigger do not show the subject.", _under_cooked, ("subject",)
+        "under-cooked", "New pictures with the trigger show too little of the subject.", _under_cooked, ("subject",)
     ),
     "over-cooked": Label("over-cooked", "Pictures of other prompts suffer.", _over_cooked, ("keeps", "moved")),
     "memorised": Label("memorised", "It holds training images by heart and gives them back.", _memorised, ("replay", "gap_shape")),

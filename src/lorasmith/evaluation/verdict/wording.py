@@ -49,11 +49,11 @@ def _over_from(checkpoint: Named) -> str:
 
 
 def _under_until(checkpoint: Named) -> str:
-    return f"Up to {named(checkpoint)} the subject has not come yet."
+    return f"Up to {named(checkpoint)} pictures show too little of the subject."
 
 
 def _not_shown_either(checkpoint: Named) -> str:
-    return f"{at_the_start(named(checkpoint))} does not show the subject either."
+    return f"{at_the_start(named(checkpoint))} shows too little of the subject, too."
 
 
 def _too(checkpoint: Named, label: Named, meaning: Named) -> str:
