@@ -152,3 +152,23 @@ def test_what_a_training_is_sent_reaches_it(tmp_path):
         queue.workspace.job(1).root.mkdir(parents=True)
         run_job(tmp_path, 1, {"train": Kind("Listen", WaveArguments, listen)})
         assert queue.get(1).outcome == {"heard": True}
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "setting"),
+    [
+        ("audit", {"dataset": "anna"}, "dataset"), ("train", {"run": "anna"}, "run"),
+        ("train", {"settings": {"name": "x", "base": {"path": "base"}, "datasets": [{"path": "anna"}]}}, "datasets"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("rest", ["pause", "stop", "cancel"])
+def test_a_job_goes_on_only_where_what_it_reads_is_still_there(tmp_path, kind, arguments, setting, rest):
+    with Queue(tmp_path) as queue:
+        job = queue.add(kind, arguments, "cpu")
+        at_rest = queue.request(job.id, rest).state
+        with pytest.raises(InputError, match="anna .* does not exist") as refused:
+            again(queue, job.id, start=print)
+        assert refused.value.values["setting"] == setting
+        assert queue.get(job.id).state == at_rest
+        (tmp_path / "anna").mkdir()
+        assert again(queue, job.id, start=print).state == "queued"

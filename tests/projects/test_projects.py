@@ -5,6 +5,7 @@ import pytest
 from lorasmith.dataset_folder import locked
 from lorasmith.errors import DatasetError, InputError, SettingsError
 from lorasmith.jobs.lock import take_lock
+from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.sweep.sweep_folder import LOCK
 from lorasmith.projects.project import Project
 from lorasmith.projects.projects import Projects
@@ -114,6 +115,36 @@ def test_a_project_in_which_something_works_stays_where_it_is(projects):
         projects.archive("mimi")
     assert busy.value.code == "dataset.locked"
     assert projects["mimi"].root.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "project"),
+    [
+        ({"dataset": "projects/mimi/dataset"}, "mimi"),
+        ({"dataset": "projects/mimi/dataset"}, ""),  # from the command line
+        ({"settings": {"datasets": [{"path": "projects/other/../mimi/dataset"}]}}, ""),
+    ],
+)
+def test_a_project_that_waiting_jobs_need_stays_until_they_are_cancelled(projects, tmp_path, arguments, project):
+    projects.make(Project(name="Mimi"))
+    projects.make(Project(name="Mimi the Cat"))
+    with Queue(tmp_path) as queue:
+        waiting = queue.add("audit", arguments, "cpu", project)
+        paused = queue.add("tag", arguments, "cpu", project)
+        queue.request(paused.id, "pause")
+        for change in (lambda: projects.archive("mimi"), lambda: projects.move("mimi", "cat")):
+            with pytest.raises(
+                InputError, match=r"Job 1 \(audit\), Job 2 \(tag\) in the queue need 'mimi' where it is\. Cancel them"
+            ) as refused:
+                change()
+            assert refused.value.code == "project.jobs"
+        assert projects.archive("mimi_the_cat"), "another project"
+        queue.request(paused.id, "cancel")
+        assert queue.claim("cpu", "cpu").id == waiting.id
+        with pytest.raises(InputError, match=r"Job 1 \(audit\) in the queue needs"):
+            projects.archive("mimi")
+        queue.end(waiting.id, "done")
+    assert projects.archive("mimi")
 
 
 @pytest.mark.parametrize(

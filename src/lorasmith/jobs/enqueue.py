@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from lorasmith.errors import InputError
-from lorasmith.jobs.job import ACTIVE, WAITING, Command, Job, Request
+from lorasmith.jobs.job import ACTIVE, AT_REST, WAITING, Command, Job, Request
 from lorasmith.jobs.kind import Arguments, Kind
 from lorasmith.jobs.kinds.registry import KINDS
 from lorasmith.jobs.queue import Queue
@@ -87,10 +87,27 @@ def request(queue: Queue, id: int, wish: Request, start: Start = start_superviso
 
 
 def again(queue: Queue, id: int, start: Start = start_supervisor) -> Job:
-    """Have a job go on that was paused, stopped or cancelled, or that failed."""
+    """Have a job go on that was paused, stopped or cancelled, or that failed.
+
+    Raises:
+        InputError: it does none of that (`jobs.state`), or a file or folder that it needs is not there any more (`jobs.not_there`).
+    """
+    _check_still_there(queue, queue.get(id))
     job = queue.retry(id) if queue.get(id).state in ("failed", "cancelled") else queue.resume(id)
     start(queue.workspace.root)
     return job
+
+
+def _check_still_there(queue: Queue, job: Job) -> None:
+    """Whether what a job reads is where it was, as far as this version can read its arguments; its process says so otherwise."""
+    if job.state not in AT_REST or job.kind not in KINDS:
+        return
+    try:
+        complete = checked(job.kind, job.arguments)
+    except InputError:
+        return
+    if not _waits_for_another(queue, complete):
+        complete.check_there(queue.workspace.root)
 
 
 def send(queue: Queue, id: int, command: Command) -> None:

@@ -41,6 +41,10 @@ class Arguments(BaseModel):
         Raises:
             InputError: an argument, which is the error's `setting`, names nothing that is there, or cannot be used.
         """
+        self.check_there(workspace)
+
+    def check_there(self, workspace: Path) -> None:
+        """Whether everything is there that the job reads. Raises InputError (`jobs.not_there`)."""
         for name, path in self.read_paths():
             if not (workspace / path).exists():
                 raise InputError(f"{path} ({name}) does not exist: check the path.", code="jobs.not_there", setting=name, path=str(path))

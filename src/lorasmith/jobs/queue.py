@@ -209,6 +209,12 @@ class Queue:
             for id in ids:
                 self._put(id, **({"begun_by": None} if begun_by is None else {"begun_by": begun_by.id, "project": begun_by.project}))
 
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Nobody adds, takes or changes a job within the block, which should be short: everybody waits for it."""
+        with self._changing():
+            yield
+
     # -- for the supervisor and the workers --
 
     def waits(self, needs: Needs) -> bool:

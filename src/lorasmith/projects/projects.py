@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,13 +24,17 @@ from lorasmith.curation.names import TakenNames, safe_stem
 from lorasmith.dataset_folder import STATE, locked
 from lorasmith.errors import InputError, SettingsError
 from lorasmith.evaluation.run_folders import RunFolders
+from lorasmith.jobs.job import ACTIVE, PLACED, Job
 from lorasmith.jobs.lock import is_held
+from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.sweep.sweep_folder import LOCK as SWEEP_LOCK
 from lorasmith.jobs.workspace import Workspace
 from lorasmith.projects.project import PROJECT_FILE, Project, ProjectFolder, first_fault
 from lorasmith.training.records.run_folder import RunFolder
 
 PROJECTS = "projects"
+NAMED = 3
+"""Jobs that a refusal names; there may be hundreds."""
 
 
 class Projects:
@@ -81,7 +85,8 @@ class Projects:
         """Give a project's folder, and with it its id, another name.
 
         Raises:
-            InputError: the name is taken (`project.exists`) or cannot be one (`project.name`), or something in the project is in use.
+            InputError: the name is taken (`project.exists`) or cannot be one (`project.name`), something in the project is in use
+                (`project.in_use`), or a job has a place in the queue that would not find it any more (`project.jobs`).
         """
         if not _is_id(to):
             raise InputError(f"{to!r} cannot be the name of a folder on every system. Try {safe_stem(to).lower()!r}.", code="project.name")
@@ -89,16 +94,16 @@ class Projects:
             found, goal = self[id], self.folder / to
             if to in TakenNames(other for other in os.listdir(self.folder) if other != id):
                 raise InputError(f"There is a project {to!r} already. Choose another name.", code="project.exists", project=to)
-            _put(found, goal)
+            self._put(found, goal)
         return ProjectFolder(goal)
 
     def archive(self, id: str, version: str | None = None) -> str:
-        """Put a project into the bin, and give its name there. Raises InputError where something in it is in use."""
+        """Put a project into the bin, and give its name there. Raises InputError as `move` does, where something works in it or waits to."""
         with self._changing():
             found = self._as_read(id, version)
             self.bin.mkdir(parents=True, exist_ok=True)
             name = TakenNames(os.listdir(self.bin)).claim(f"{id}-{datetime.now(UTC):%Y%m%d-%H%M%S}")
-            _put(found, self.bin / name)
+            self._put(found, self.bin / name)
         return name
 
     @property
@@ -128,6 +133,14 @@ class Projects:
                 continue
         return [base for base, _ in used.most_common()]
 
+    def _put(self, project: ProjectFolder, goal: Path) -> None:
+        """Move a project's folder, where nobody works in it and no job waits that would look for it where it was."""
+        with Queue(self.workspace.root) as queue, queue.unchanged():
+            if needing := [job for job in queue.jobs((*ACTIVE, *PLACED)) if _needs(job, project, self.workspace.root)]:
+                raise _wanted_by(needing, project)
+            _check_not_in_use(project)
+            os.rename(project.root, goal)
+
     def _as_read(self, id: str, version: str | None) -> ProjectFolder:
         found = self[id]
         if version is not None and version != found.version:
@@ -147,8 +160,8 @@ def _is_id(name: str) -> bool:
     return bool(name) and name == safe_stem(name)
 
 
-def _put(project: ProjectFolder, goal: Path) -> None:
-    """Move a project's folder, where nobody works in it."""
+def _check_not_in_use(project: ProjectFolder) -> None:
+    """Raises InputError where a run or a sweep of the project goes on, or its pictures are being changed."""
     for folder in project.run_folders:
         name, run = folder.relative_to(project.runs).as_posix(), RunFolder(folder)
         if run.is_running or run.is_being_judged:
@@ -159,4 +172,30 @@ def _put(project: ProjectFolder, goal: Path) -> None:
     if (inside / STATE).is_dir():
         with locked(inside):
             pass  # nobody changes the pictures now
-    os.rename(project.root, goal)
+
+
+def _needs(job: Job, project: ProjectFolder, workspace: Path) -> bool:
+    """Whether a job is for the project, or names a file or folder in it."""
+    named = (workspace / os.path.expanduser(text) for text in _texts(job.arguments))
+    return job.project == project.id or any(Path(os.path.normpath(path)).is_relative_to(project.root) for path in named)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text in a job's arguments."""
+    match value:
+        case str():
+            yield value
+        case Mapping():
+            yield from (text for each in value.values() for text in _texts(each))
+        case list():
+            yield from (text for each in value for text in _texts(each))
+
+
+def _wanted_by(jobs: Sequence[Job], project: ProjectFolder) -> InputError:
+    named = ", ".join(map(str, jobs[:NAMED])) + (f" and {len(jobs) - NAMED} more" if len(jobs) > NAMED else "")
+    one = len(jobs) == 1
+    return InputError(
+        f"{named} in the queue {'needs' if one else 'need'} {project.id!r} where it is. Cancel {'it' if one else 'them'}, or wait until "
+        f"{'it has' if one else 'they have'} ended; then try again.",
+        code="project.jobs", jobs=[job.id for job in jobs],
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar
@@ -33,9 +34,16 @@ class TrainArguments(OverRay, SettingsSource):
     changes: dict[str, Any] = Field(default_factory=dict, description="Settings to continue a run with, by dotted names.")
     prove: Effort | None = Field(None, description="Judge the run when it has finished, with as many pictures. Empty: do not.")
 
+    def read_paths(self) -> Iterator[tuple[str, Path]]:
+        """The same, or the run."""
+        yield from super().read_paths()
+        if self.run is not None:
+            yield "run", self.run
+
     def check_can_begin(self, workspace: Path) -> None:
         """The same of a run that goes on, with the changes, and of a cluster. Raises InputError where it could not."""
         super().check_can_begin(workspace)
+        self.check_there(workspace)
         if self.run is not None:
             with about_setting("run"):
                 settings = RunFolder(workspace / self.run).read_settings()
