@@ -6,10 +6,12 @@ import inspect
 import json
 import re
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, get_args
 
 import pytest
 
+from lorasmith.adapters.compatibility import check, loading
 from lorasmith.captions.advice.advise import RULES as CAPTION_RULES
 from lorasmith.captions.advice.triggers import LEAKS
 from lorasmith.curation.audit.kinds import KINDS
@@ -20,7 +22,12 @@ from lorasmith.evaluation.signs.picture_signs import PICTURE_SIGNS
 from lorasmith.evaluation.verdict import advice, wording
 from lorasmith.evaluation.verdict.labels import meanings
 from lorasmith.jobs.sweep import asha, effects, outcome
+from lorasmith.models.lora_naming import Effect
+from lorasmith.models.prompts import syntax
+from lorasmith.training import sample_requests
+from lorasmith.training.planning import trigger_fit
 from lorasmith.training.planning.lints.lints import LINTS
+from lorasmith.training.settings import checks
 from lorasmith.training.settings.tree import Settings
 from lorasmith.training.validation.bands import BANDS
 
@@ -66,17 +73,27 @@ def _codes() -> dict[str, set[str]]:
     of_folders = "".join(inspect.getsource(module) for module in (folders, training_set))
     return {
         "audit": set(KINDS),
-        "captions": (set(CAPTION_RULES) - {"trigger_leaks"}) | leaks,
+        "captions": (set(CAPTION_RULES) - {"trigger_leaks"}) | leaks | _written("captions", trigger_fit),
         "lint": set(LINTS),
         "folder": {folders.NOT_READ, *re.findall(r'folder_finding\(\s*"(\w+)"', of_folders)},
         "plan": {"ranks_of_a_file"},
+        "settings": _written("settings", checks),
+        "samples": _written("samples", sample_requests),
+        "prompt": _written("prompt", syntax),
+        "check": (set(re.findall(r'_finding\(\s*"(\w+)"', inspect.getsource(check))) - {"read_as"})  # which says what was read, in words
+        | (set(get_args(Effect)) - {"loads"}) | _written("check", loading),
         "verdict": set(re.findall(r'_finding\(\s*"(\w+)"', inspect.getsource(advice))),
         "signs": set(run_signs.RUN_SIGNS) | set(PICTURE_SIGNS)
         | {code for module in (run_signs, set_signs) for code in re.findall(r'"signs\.(\w+)"', inspect.getsource(module))},
     }  # fmt: skip
 
 
-def test_every_finding_of_pictures_captions_settings_and_verdicts_has_its_japanese_and_none_is_left_over():
+def _written(room: str, *modules: ModuleType) -> set[str]:
+    """The codes of a room that a module's findings have."""
+    return {code for module in modules for code in re.findall(rf'Finding\(\s*(?:code=)?"{room}\.(\w+)"', inspect.getsource(module))}
+
+
+def test_every_finding_of_pictures_captions_settings_files_and_verdicts_has_its_japanese_and_none_is_left_over():
     own = words("advice")
     codes = _codes()
     assert {room: set(own[room]) for room in codes} == codes

@@ -48,6 +48,17 @@ test("a file of a folder is named, and what only counts the subjects is not said
   expect(findingWords({ ...two, evidence: { number: 2, unit: "captions", text: "2 captions" } }).evidence).toBe("");
 });
 
+test("settings that do little together are named, as their sentence in Japanese is one for all", () => {
+  const little = {
+    ...finding,
+    code: "settings.little_effect",
+    subjects: ["noise.noise_offset", "noise.adaptive_noise_scale"],
+    evidence: null,
+  };
+  expect(findingWords(little).message).toContain("(noise.noise_offset、noise.adaptive_noise_scale)");
+  expect(findingWords({ ...little, subjects: ["training.blocks_to_swap"] }).message).toContain("(training.blocks_to_swap)");
+});
+
 test("a finding whose code the page does not know, and all in English, is as the package says it", async () => {
   const plain = { message: finding.message, evidence: "8 pictures", why: finding.why, fix: finding.fix?.words };
   expect(findingWords({ ...finding, code: "check.quite_new" })).toEqual(plain);

@@ -47,6 +47,7 @@ export function useFindingWords() {
 
 /** How many it is about; of a file in a folder, which one. */
 function withSubjects(message: string, { code, about, subjects }: Finding): string {
+  if (message.includes("{{subjects}}")) return filled(message, { subjects: subjects.join(i18next.t("findings:comma")) });
   if (about === "setting" || about === "run") return message;
   if (subjects.length > 1) return filled(words("more", "subjects"), { message, count: number(subjects.length) });
   return code.startsWith("folder.") && subjects[0] ? filled(words("more", "subject"), { message, subject: subjects[0] }) : message;
