@@ -92,6 +92,21 @@ def test_pictures_in_rows_and_columns_scroll_in_themselves_on_a_narrow_window(
     console.expect("first/proof/")
 
 
+def test_a_plan_that_is_older_than_the_settings_is_marked_and_can_still_be_read(
+    page: Page, studio: RunningStudio, furnished: dict[str, str]
+):
+    page.goto(studio.client.address + "projects/{project}/train".format(**furnished))
+    plan = page.get_by_role("region", name="Plan")
+    expect(plan.locator("[aria-busy=false]").get_by_role("term").first).to_be_visible()
+    page.route("**/api/plans", lambda _: None)  # no answer comes
+    epochs = page.get_by_label("Length in epochs")
+    epochs.fill(str(int(epochs.input_value()) + 1))
+    expect(plan.locator("[aria-busy=true]").get_by_role("term").first).to_be_visible()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert grave_findings(page) == [], scheme
+
+
 @pytest.mark.parametrize("key", OVER_A_SCREEN)
 def test_axe_finds_nothing_grave_in_what_opens_over_a_screen(page: Page, key: str):
     page.keyboard.press(key)
