@@ -124,6 +124,7 @@ def test_every_edit_is_shown_above():
         ("add", {"tags": []}, "tags"),
         ("add", {"tags": ["a, b"]}, "one tag"),
         ("add", {"tags": ["a"], "places": "front"}, "places"),
+        ("add", {"tags": ["a"], "front": True, "after": "hat"}, "both in front of the others and behind hat"),
         ("drop-common", {"above": 90}, "less than 1"),
         ("regex", {"pattern": "(", "replacement": ""}, "cannot be used"),
         ("regex", {"pattern": "a", "replacement": r"\3"}, "cannot be used"),

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from lorasmith.captions.caption import Caption, join_tags, tag_key
 from lorasmith.captions.edits.edit import Edit, EditContext, EditFunction, Tag, keys_of, matcher
+from lorasmith.errors import SettingsError
 
 
 class Add(Edit):
@@ -26,6 +27,11 @@ class Add(Edit):
     move: bool = Field(False, description="Move tags that a caption already has to that place, instead of leaving them where they are.")
 
     def prepare(self, context: EditContext) -> EditFunction:
+        if self.front and self.after is not None:
+            raise SettingsError(
+                f"Tags cannot be put both in front of the others and behind {self.after}: choose one of front and after.",
+                code="captions.edit_setting", edit="add", setting="after",
+            )  # fmt: skip
         return lambda _, caption: add_tags(caption, self.tags, self.front, self.after, self.move)
 
     def summary(self) -> str:
