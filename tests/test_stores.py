@@ -187,6 +187,7 @@ SAID = {
     "s3://no-such-bucket/set": "There is nothing at s3://no-such-bucket/set. Check the bucket and the path.",
     "odd://set": "odd://set is in no kind of store that is known here (Protocol not known: odd). Check how it begins.",
     "sftp://anna:hunter2@host/set": "A URL sftp://... holds a password or a token. Leave it out: keys are read from the environment or your credential files.",
+    "s3://bucket/set?X-Amz-Signature=abcd": "A URL s3://... holds a password or a token. Leave it out: keys are read from the environment or your credential files.",
     "gs://bucket/set": 'gs://bucket/set is in a store whose package is not installed. Install it with: pip install "lorasmith[gs]"',
 }
 

@@ -31,6 +31,12 @@ _LOOKS = re.compile(
     r"|\bAKIA[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|\bxox[abprs]-[\w-]{10,}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
 )
 """Access keys of Hugging Face, OpenAI, GitHub, Replicate, W&B, AWS, Google and Slack, and name:password of an address."""
+_PARAMETER = re.compile(r"""(?:[?&#]|&amp;|\\u0026)(?P<name>[\w.-]{1,60})=(?P<value>[^\s"'<>#;&\\)]+)""")
+"""A parameter of an address, also as HTML and JSON write it."""
+_OF_ADDRESSES = re.compile(
+    r"(?:x_\w+_|q_)?sig(?:nature)?|(?:aws|oss|google)_?access_?(?:key_?)?id|key|auth|jwt|hmac|hm|(?:\w+_)?(?:api|access|resource|subscription|shared)_?key"
+)
+"""Names that say it of a parameter of an address alone: of signed links (S3, Google, Azure, CloudFront, Discord), and of keys in short."""
 
 
 _COUNTS = "ss_tag_frequency"
@@ -39,8 +45,17 @@ _COUNTS = "ss_tag_frequency"
 
 def is_secret(name: str) -> bool:
     """Whether the name of an option, an environment variable or a metadata key says that its value is nobody's business."""
-    name = _CAMEL.sub("_", name.lstrip("-")).replace("-", "_").replace(".", "_").lower()
+    name = _words_of(name)
     return bool(_NAME.search(name)) and not _PLAIN.search(name)
+
+
+def is_secret_parameter(name: str) -> bool:
+    """Whether the name of a parameter of an address says so: `token`, or the `X-Amz-Signature`, `sig` or `key` of a signed link."""
+    return is_secret(name) or bool(_OF_ADDRESSES.fullmatch(_words_of(name)))
+
+
+def _words_of(name: str) -> str:
+    return _CAMEL.sub("_", name.lstrip("-")).replace("-", "_").replace(".", "_").lower()
 
 
 def without_secrets(value: Any, name: str = "") -> Any:
@@ -60,6 +75,7 @@ def without_secrets(value: Any, name: str = "") -> Any:
         return value if clean == known else json.dumps(clean)
     for pattern in (_ASSIGNED, _ARGUMENT):
         value = pattern.sub(_hidden_assignment, value)
+    value = _PARAMETER.sub(_hidden_parameter, value)
     return _LOOKS.sub(HIDDEN, value)
 
 
@@ -76,5 +92,11 @@ def entries_with_secrets(metadata: Mapping[str, str]) -> list[str]:
 
 def _hidden_assignment(found: re.Match[str]) -> str:
     if not is_secret(found["name"]) or found.string.startswith(HIDDEN, found.start("value")):
+        return found[0]
+    return found[0][: found.start("value") - found.start()] + HIDDEN
+
+
+def _hidden_parameter(found: re.Match[str]) -> str:
+    if not is_secret_parameter(found["name"]) or found["value"].startswith(HIDDEN.split()[0]):
         return found[0]
     return found[0][: found.start("value") - found.start()] + HIDDEN

@@ -35,7 +35,7 @@ from filelock import FileLock
 from lorasmith.atomic import write_atomically
 from lorasmith.cache_folder import make_cache_folder, users_cache
 from lorasmith.errors import InputError, RunError
-from lorasmith.secrets import is_secret, without_secrets
+from lorasmith.secrets import is_secret_parameter, without_secrets
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(.+)", re.DOTALL)
 _NO_STORES = ("file", "local", "http", "https")
@@ -430,7 +430,7 @@ def _can_be_a_path(name: str) -> bool:
 
 def _refuse_secrets(url: str) -> None:
     parts = urlsplit(url)
-    if parts.password is not None or any(is_secret(name) for name, _ in parse_qsl(parts.query)):
+    if parts.password is not None or any(is_secret_parameter(name) for name, _ in parse_qsl(parts.query)):
         shown = url.partition("://")[0]
         raise InputError(
             f"A URL {shown}://... holds a password or a token. Leave it out: keys are read from the environment or your credential files.",

@@ -144,6 +144,16 @@ def test_a_token_is_taken_off_a_link(web):
             link_of(bad)
 
 
+def test_what_signs_a_link_is_taken_off_it_and_sent():
+    link = link_of(
+        f"https://b.s3.amazonaws.com/a.safetensors?X-Amz-Date=1&X-Amz-Credential={TOKEN}%2F1&X-Amz-SignedHeaders=host&X-Amz-Signature={TOKEN}"
+    )
+    assert link.address == "https://b.s3.amazonaws.com/a.safetensors?X-Amz-Date=1&X-Amz-SignedHeaders=host"
+    assert link.whole == f"{link.address}&X-Amz-Credential={TOKEN}%2F1&X-Amz-Signature={TOKEN}"
+    shared = link_of(f"https://me.blob.core.windows.net/c/a.safetensors?sv=2024-11-04&sp=r&sig={TOKEN}%3D")
+    assert (shared.address.rpartition("?")[2], shared.secret) == ("sv=2024-11-04&sp=r", f"sig={TOKEN}%3D")
+
+
 def test_the_users_token_is_sent_to_its_site_alone(monkeypatch):
     monkeypatch.setenv("CIVITAI_TOKEN", TOKEN)
     assert link_of("https://civitai.com/api/download/models/12").whole.endswith(f"?token={TOKEN}")

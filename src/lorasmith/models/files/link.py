@@ -17,7 +17,7 @@ from lorasmith.images.read import content_hash
 from lorasmith.models.files.fetch import check_address, check_hash, fetch, forget
 from lorasmith.progress import Progress
 from lorasmith.safetensors_header import read_header
-from lorasmith.secrets import is_secret
+from lorasmith.secrets import is_secret_parameter
 
 TOKENS = {"civitai.com": "CIVITAI_TOKEN"}
 """Host -> the environment variable with the user's token, which is sent where a link has none."""
@@ -57,8 +57,8 @@ def link_of(source: str) -> Link:
     if "@" in parts.netloc:
         raise InputError("A link has no name and password before its host. Give the token as ?token=.", code="download.address")
     parameters = parse_qsl(parts.query, keep_blank_values=True)
-    plain = urlencode([(name, value) for name, value in parameters if not is_secret(name)])
-    secret = urlencode([(name, value) for name, value in parameters if is_secret(name)])
+    plain = urlencode([(name, value) for name, value in parameters if not is_secret_parameter(name)])
+    secret = urlencode([(name, value) for name, value in parameters if is_secret_parameter(name)])
     address = urlunsplit((parts.scheme, parts.netloc, quote(parts.path, safe="/%:@!$&'()*+,;=~"), plain, ""))
     check_address(address)
     return Link(address, secret)
