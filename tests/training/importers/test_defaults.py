@@ -1,11 +1,12 @@
 """What a file of another trainer leaves out means that trainer's default, and options that change each other are read together."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from lorasmith.errors import SettingsError
-from lorasmith.training.importers.import_settings import import_settings
+from lorasmith.training.importers.import_settings import Imported, import_settings
 from lorasmith.training.settings.tree import Settings
 
 
@@ -143,6 +144,30 @@ def test_who_samples_and_saves_by_steps_alone_does_so_here(tmp_path, trainer):
     samples, checkpoints = found.settings.samples, found.settings.checkpoints
     assert (samples.prompts, samples.every_n_steps, samples.every_n_epochs) == (["a lamp"], 70, 0)
     assert (checkpoints.save_every_n_steps, checkpoints.save_every_n_epochs) == (70, 0)
+
+
+def sd_scripts(folder: Path, *lines: str) -> Imported:
+    (folder / "sd.toml").write_text("\n".join(('train_data_dir="p"', *lines)), encoding="utf-8")
+    return import_settings(folder / "sd.toml", base="b")
+
+
+def test_a_file_of_sd_scripts_that_says_nothing_of_saving_and_sampling_does_so_at_the_end_alone(tmp_path):
+    for lines in (("max_train_epochs=8",), ("max_train_epochs=8", "save_every_n_epochs=0", "sample_every_n_epochs=0")):
+        found = sd_scripts(tmp_path, *lines, 'sample_prompts="a lamp"')
+        assert (found.settings.checkpoints.save_every_n_epochs, found.settings.checkpoints.save_every_n_steps) == (0, None)
+        assert (found.settings.samples.every_n_epochs, found.settings.samples.every_n_steps) == (0, None)
+    said = {each.ours: each.why for each in sd_scripts(tmp_path, 'sample_prompts="a lamp"').carried}
+    assert said["checkpoints.save_every_n_epochs"] == said["samples.every_n_epochs"] == "left out, which means 0 there"
+
+
+@pytest.mark.parametrize(("ratio", "epochs", "every"), [(4, 10, 2), (4, 3, 1), (3, 9, 3)])
+def test_a_number_of_files_in_all_is_one_every_so_many_epochs(tmp_path, ratio, epochs, every):
+    found = sd_scripts(tmp_path, f"save_n_epoch_ratio={ratio}", f"max_train_epochs={epochs}", "save_every_n_epochs=5")
+    assert found.settings.checkpoints.save_every_n_epochs == every
+    assert "save_n_epoch_ratio decides" in left(found)["save_every_n_epochs"]
+    unknown = sd_scripts(tmp_path, f"save_n_epoch_ratio={ratio}")
+    assert "save_every_n_epochs" in left(unknown)["save_n_epoch_ratio"]
+    assert unknown.settings.checkpoints.save_every_n_epochs == 1
 
 
 def test_epochs_go_before_steps_in_the_samples_of_sd_scripts(tmp_path):

@@ -40,6 +40,8 @@ class Found:
     """Family of the base, where the file tells."""
     is_training: bool = True
     """Whether it describes a training, so that what is left out has sd-scripts' default; a dataset configuration alone does not."""
+    not_held: frozenset[str] = frozenset()
+    """Options that such a file never holds, so that leaving them out says nothing."""
     unused: dict[str, str] = field(default_factory=dict)
     """Option -> why it does nothing there."""
     off: list[str] = field(default_factory=list)

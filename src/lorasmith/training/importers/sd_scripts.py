@@ -114,7 +114,8 @@ def _fill_in(draft: SdScriptsDraft) -> None:
     known = draft.found.sd_scripts
     own = {option: (default, lambda *_: True) for option, default in known.defaults.items()} if known else {}
     for option, (default, applies) in {**DEFAULTS, **own}.items():
-        if default is not None and draft.options.get(option) in (None, "") and applies(draft.options, draft.found):
+        is_left_out = draft.options.get(option) in (None, "") and option not in draft.found.not_held
+        if default is not None and is_left_out and applies(draft.options, draft.found):
             before = dict(draft.carried)
             _take(draft, option, default)
             for ours, each in draft.carried.items():

@@ -90,7 +90,9 @@ def _log_with(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
 
 
 def _save_every(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
-    if value:
+    if typed(draft.options.get("save_n_epoch_ratio")):
+        draft.leave(theirs, value, "save_n_epoch_ratio decides")
+    else:
         draft.put(theirs, "checkpoints.save_every_n_epochs", value)
 
 
@@ -98,8 +100,24 @@ def _save_every_steps(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if not typed(value):
         return
     draft.put(theirs, "checkpoints.save_every_n_steps", value)
-    if not typed(draft.options.get("save_every_n_epochs")):
+    if not _saves_by_epochs(draft.options):
         draft.put(f"{theirs} (epochs)", "checkpoints.save_every_n_epochs", 0, "files are written by steps alone there")
+
+
+def _save_ratio(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
+    """So many files in all: there are as many epochs between two of them as go into it."""
+    epochs = typed(draft.options.get("max_train_epochs"))
+    if not typed(value):
+        return
+    if epochs:
+        every = max(1, int(epochs) // int(value))
+        draft.put(theirs, "checkpoints.save_every_n_epochs", every, f"{value} files in {epochs} epochs")
+    else:
+        draft.leave(theirs, value, "the file does not say how many epochs there are; set checkpoints.save_every_n_epochs")
+
+
+def _saves_by_epochs(options: Mapping[str, Any]) -> bool:
+    return bool(typed(options.get("save_every_n_epochs")) or typed(options.get("save_n_epoch_ratio")))
 
 
 def _steps(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
@@ -304,7 +322,7 @@ def _length(ours: str) -> Row:
 
 
 def _sample_epochs(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
-    if value and draft.options.get("sample_prompts"):
+    if draft.options.get("sample_prompts"):
         draft.put(theirs, "samples.every_n_epochs", value)
 
 
@@ -359,7 +377,7 @@ OPTIONS: dict[str, Row] = {
     "fp8_base_unet": where_on("base.quantize", "fp8", "fp8 as well, with a scale for each row, which loses less"),
     "blocks_to_swap": over_zero("training.blocks_to_swap"),
     "save_precision": _save_precision, "save_every_n_epochs": _save_every,
-    "save_every_n_steps": _save_every_steps,
+    "save_every_n_steps": _save_every_steps, "save_n_epoch_ratio": _save_ratio,
     "output_name": to("name", str), "sample_every_n_steps": _sample_steps,
     # captions
     **dict.fromkeys(("cache_text_encoder_outputs", "cache_text_encoder_outputs_to_disk"),
@@ -408,6 +426,11 @@ DEFAULTS: dict[str, tuple[Any, Applies]] = {
     "enable_bucket": (False, _always),
     "min_snr_gamma": (0.0, _always),
     "save_precision": ("float", _always),
+    "save_every_n_epochs": (0, lambda options, found: not typed(options.get("save_every_n_steps")) and not _saves_by_epochs(options)),
+    "sample_every_n_epochs": (
+        0,
+        lambda options, found: bool(options.get("sample_prompts")) and not typed(options.get("sample_every_n_steps")),
+    ),
     "timestep_sampling": ("sigma", _flow),
     "model_prediction_type": ("sigma_scaled", _flow),
     "guidance_scale": (3.5, _flow),
@@ -445,7 +468,7 @@ LEFT: dict[str, tuple[str, Any]] = {
     **_left("LoRA files are safetensors", "save_model_as", neutral="safetensors"),
     **_left("a run keeps its state by itself and goes on with: lorasmith resume", "save_state", "save_state_on_train_end", "resume",
             "save_last_n_steps_state", "save_last_n_epochs_state", "initial_epoch", "initial_step", "skip_until_initial_step"),
-    **_left("all checkpoints are kept, since the best is often not among the last", "save_last_n_steps", "save_last_n_epochs", "save_n_epoch_ratio"),
+    **_left("all checkpoints are kept, since the best is often not among the last", "save_last_n_steps", "save_last_n_epochs"),
     **_left("the untouched base is always drawn first", "sample_at_first"),
     **_left("the family and its text encoders are found by looking at the base", "v2", "model_type", "model_list",
             "sd3_checkbox", *(family.sd_scripts.gui_flag for family in FAMILIES.values() if family.sd_scripts and family.sd_scripts.gui_flag),
