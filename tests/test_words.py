@@ -139,6 +139,37 @@ def test_no_string_of_the_package_names_what_does_not_exist():
     assert wrong == []
 
 
+def pasted_values(file: Path) -> Iterator[tuple[int, str]]:
+    """(line, value) of what f-strings put into commands."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.JoinedStr):
+            continue
+        text, values = "", []
+        for part in node.values:
+            if isinstance(part, ast.Constant):
+                text += part.value
+            else:
+                values.append((len(text), ast.unparse(part.value)))
+                text += "{}"
+        for command in COMMAND.finditer(text):
+            end = command.start() + len(re.split(r"[),.:](?:\s|$)", command[0])[0])
+            yield from ((node.lineno, value) for at, value in values if command.start() < at < end)
+
+
+NEVER_QUOTED = re.compile(r"quoted\(.*\)|typed|[A-Z_]+|(\w+\.)*id|means\.setting|shown|samples|'[ \w-]*' if \w+ else '[ \w-]*'")
+"""What has no space and no sign of a shell in it, or has been quoted before."""
+
+
+def test_every_path_in_a_command_to_paste_is_quoted_for_the_shell():
+    wrong = [
+        f"{file.relative_to(ROOT)}:{line}: {value}"
+        for file in sorted(PACKAGE.rglob("*.py"))
+        for line, value in pasted_values(file)
+        if not NEVER_QUOTED.fullmatch(value)
+    ]
+    assert wrong == []
+
+
 def test_no_page_names_what_does_not_exist():
     wrong = [
         f"{page.relative_to(ROOT)}: {what}"

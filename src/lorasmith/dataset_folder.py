@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 
 from lorasmith.atomic import sync_folder
 from lorasmith.cache_folder import TAG
+from lorasmith.command_line import quoted
 from lorasmith.errors import DatasetError
 from lorasmith.lock_holder import holder_of, sign
 from lorasmith.stores import url_of
@@ -239,7 +240,7 @@ def is_no_folder(root: str | Path) -> DatasetError:
     what = (
         f"{root} is not a folder: give the dataset's folder, or import pictures into it first."
         if url is None
-        else f"{url} is in a store, where nothing is changed: bring it here first with `lorasmith import {url} --into FOLDER`, and work on that folder."
+        else f"{url} is in a store, where nothing is changed: bring it here first with `lorasmith import {quoted(url)} --into FOLDER`, and work on that folder."
     )
     return DatasetError(what, code="dataset.no_folder", folder=str(root))
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from lorasmith.captions.caption import Caption, is_utf8
 from lorasmith.captions.encodings import MARKS, Reading, in_words, plausible, readings
 from lorasmith.captions.history import PATIENCE, Change, History, Operation, file_bytes
+from lorasmith.command_line import quoted
 from lorasmith.dataset_folder import (
     CAPTION_SUFFIXES,
     PICTURE_SUFFIXES,
@@ -328,14 +329,14 @@ def _files_by_stem(root: Path, suffixes: Sequence[str], recursive: bool) -> tupl
 
 def not_utf8(root: Path, unreadable: Sequence[str], beside: bytes = b"") -> str:
     """The message about captions that are not UTF-8; `beside` as in `readings`."""
-    command = f"lorasmith captions convert {root}"
+    command = f"lorasmith captions convert {quoted(root)}"
     if len(unreadable) > 1:
         return (
             f"{root / unreadable[0]} and {len(unreadable) - 1} more cannot be read as UTF-8 text: convert them with `{command}` (it recognises "
             "each file's encoding; --dry-run shows the letters)."
         )
     found = readings(file_bytes(root / unreadable[0]) or b"", beside)
-    way = f"`{command} --only {unreadable[0]} --from {found[0].encoding if len(found) == 1 else 'ENCODING'}`"
+    way = f"`{command} --only {quoted(unreadable[0])} --from {found[0].encoding if len(found) == 1 else 'ENCODING'}`"
     hint = (
         "--dry-run shows the letters" if len(found) == 1 else "take the one that reads right" if found else "look whether it is text at all"
     )

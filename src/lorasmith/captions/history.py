@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lorasmith.captions.store import migrate
+from lorasmith.command_line import quoted
 from lorasmith.dataset_folder import CAPTION_HISTORY, locked
 from lorasmith.errors import DatasetError
 from lorasmith.pages.numbers import count
@@ -197,7 +198,9 @@ class History:
             with self._database() as database:
                 row = database.execute(f"SELECT {_COLUMNS} FROM operations WHERE state = ? ORDER BY number {order}", (state,)).fetchone()
                 if row is None:
-                    raise DatasetError(f"{nothing} in {self.folder}: see `lorasmith captions history {self.folder}`.", code=NOTHING_TO_DO)
+                    raise DatasetError(
+                        f"{nothing} in {self.folder}: see `lorasmith captions history {quoted(self.folder)}`.", code=NOTHING_TO_DO
+                    )
                 operation = _operation(row)
                 changes = _changes_of(database, operation.number)
                 if during == "undoing":

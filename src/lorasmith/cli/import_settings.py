@@ -9,6 +9,7 @@ import typer
 
 from lorasmith.cli.options import AsJson
 from lorasmith.cli.output import print_json
+from lorasmith.command_line import quoted
 from lorasmith.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ def import_settings(
     if out is not None:
         write_atomically(out, toml.encode("utf-8"))
     if not as_json:
-        typer.echo(f"wrote {out}; look at it, then: lorasmith plan {out}" if out is not None else "nothing is written; add --out my.toml")
+        typer.echo(
+            f"wrote {out}; look at it, then: lorasmith plan {quoted(out)}" if out is not None else "nothing is written; add --out my.toml"
+        )
 
 
 def report(imported: Imported) -> list[str]:

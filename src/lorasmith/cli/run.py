@@ -12,6 +12,7 @@ import typer
 from lorasmith.cli.interrupt import STOPPED
 from lorasmith.cli.options import CACHE, AllowPickle, AsJson, Base, CacheFolder, Ray, RunFolderArgument, SettingsFile
 from lorasmith.cli.output import print_json
+from lorasmith.command_line import quoted
 from lorasmith.errors import SettingsError
 from lorasmith.imports import without_collection
 from lorasmith.training.commands import Command, StopRequested
@@ -58,7 +59,7 @@ def new(
     settings_file.write_text(settings_toml(settings), encoding="utf-8")
     for note in notes:
         typer.echo(note)
-    typer.echo(f"Wrote {settings_file}. Look at it, then: lorasmith train {settings_file}")
+    typer.echo(f"Wrote {settings_file}. Look at it, then: lorasmith train {quoted(settings_file)}")
 
 
 def plan(settings_file: SettingsFile, as_json: AsJson = False) -> None:
@@ -265,8 +266,10 @@ def _say_what_came_of_it(result: RunResult, given: dict[str, Path] | None) -> No
     elif result.finished:
         typer.echo(f"The LoRA: {result.file}")
         typer.echo(f"The report: {report}")
-        typer.echo(f"Which checkpoint to use: lorasmith prove {result.folder}")
+        typer.echo(f"Which checkpoint to use: lorasmith prove {quoted(result.folder)}")
     if kept is not None and given is None:
-        typer.echo(f"Kept in the store, too: {kept}" if result.finished else f"Continue on any machine with: lorasmith resume {kept}")
+        typer.echo(
+            f"Kept in the store, too: {kept}" if result.finished else f"Continue on any machine with: lorasmith resume {quoted(kept)}"
+        )
     if not result.finished:
         raise typer.Exit(STOPPED)

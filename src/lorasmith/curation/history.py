@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from lorasmith.captions.history import PATIENCE, History
+from lorasmith.command_line import quoted
 from lorasmith.curation.mend.mend import redo_what_was_done_at
 from lorasmith.curation.mend.recipes import Recipe, kept_recipes
 from lorasmith.curation.mend.steps import Step, Upscale, in_words
@@ -125,7 +126,7 @@ def _change(
     operation = choose(operations(root))
     if operation is None:
         raise DatasetError(
-            f"There is nothing to {verb} in {root}: see `lorasmith undo {root} --list`.", code="dataset.nothing_to_undo", verb=verb
+            f"There is nothing to {verb} in {root}: see `lorasmith undo {quoted(root)} --list`.", code="dataset.nothing_to_undo", verb=verb
         )
     if operation.networks and not networks:
         raise InputError(

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lorasmith.command_line import quoted
 from lorasmith.curation.chosen_pictures import dataset_pictures
 from lorasmith.curation.holdout_decisions import decisions_of
 from lorasmith.curation.measuring import Picture, copies_among, measure_all
@@ -95,7 +96,7 @@ def plan_holdout(
     paths = subject_pictures(root)
     if not paths:
         raise DatasetError(
-            f"{root} holds no pictures: import some first (lorasmith import SOURCE --into {root}).",
+            f"{root} holds no pictures: import some first (lorasmith import SOURCE --into {quoted(root)}).",
             code="dataset.no_pictures",
             folder=str(root),
         )

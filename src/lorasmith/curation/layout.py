@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from lorasmith.command_line import quoted
 from lorasmith.curation.moved import Move
 from lorasmith.curation.moves import make_moves
 from lorasmith.curation.names import TakenNames, safe_folder
@@ -153,7 +154,7 @@ def _check_request(found: _FoundFolders, concept: str | None, asked: Iterable[st
         )  # fmt: skip
     if not found.loose and not found.folders:
         raise DatasetError(
-            f"{root} holds no pictures: import some first (lorasmith import SOURCE --into {root}).",
+            f"{root} holds no pictures: import some first (lorasmith import SOURCE --into {quoted(root)}).",
             code="dataset.no_pictures",
             folder=str(root),
         )

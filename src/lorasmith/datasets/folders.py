@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from lorasmith.captions.caption import read_caption
+from lorasmith.command_line import quoted
 from lorasmith.dataset_folder import (
     CAPTION_SUFFIXES,
     HOLDOUT,
@@ -337,7 +338,7 @@ def _sound_size(root: Path, picture: Path, look: Look, findings: list[Finding]) 
 
 def _caption(root: Path, one: _Found, missing_caption: str | None, pictures: int, findings: list[Finding]) -> str | None:
     """A picture's caption: from its file, else what the caller gave, else its folder's name. `pictures` is how many there are."""
-    remedy = f"tag them (`lorasmith captions tag {root}`), or write what they show."
+    remedy = f"tag them (`lorasmith captions tag {quoted(root)}`), or write what they show."
     if one.caption is not None:
         caption = read_caption(one.caption)
         if not caption.strip():
@@ -376,7 +377,7 @@ def _refuse_what_is_no_folder(root: Path) -> None:
         raise DatasetError(f"{root} does not exist: give the folder that holds the pictures.", code="dataset.no_folder", folder=str(root))
     if zipfile.is_zipfile(root) or root.suffix.lower() in (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz"):
         raise DatasetError(
-            f"{root} is an archive: bring it in with `lorasmith import {root.name} --into FOLDER` and give that folder.",
+            f"{root} is an archive: bring it in with `lorasmith import {quoted(root.name)} --into FOLDER` and give that folder.",
             code="dataset.is_archive", file=str(root),
         )  # fmt: skip
     raise DatasetError(f"{root} is a file: give the folder that holds the pictures.", code="dataset.no_folder", folder=str(root))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from lorasmith.command_line import quoted
 from lorasmith.demo.datasets import write_dataset, write_held_out
 from lorasmith.demo.proof import Proof, prove, write_proof
 from lorasmith.demo.recipes import EPOCHS, recipe
@@ -70,7 +70,7 @@ def tour(
     report("generating pictures of the likeliest checkpoints, to say which is best")
     proven = judge(run_folder, effort="quick", weights=(), base=base, cancelled=lambda: commands is not None and commands.stopping)
     proof = prove(base, "character", CHARACTER, result.file, samples, SAMPLING_STEPS, report)
-    write_proof(run_folder, proof, shlex.join(["lorasmith", "demo", "run", "--out", out.resolve().name, "--samples", str(samples)]))
+    write_proof(run_folder, proof, f"lorasmith demo run --out {quoted(out.resolve().name)} --samples {samples}")
     return TourResult(result.file, write_report(run_folder), proof, proven.verdict)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lorasmith.command_line import quoted
 from lorasmith.errors import DatasetError
 from lorasmith.evaluation.local_folders import LocalFolders
 from lorasmith.evaluation.loss_curve import change_curve, learning_rate_curve, loss_curve
@@ -128,7 +128,7 @@ def _status(run: RunRecord) -> Status:
     tone, sentence, hint = sentences[ending.kind]
     if not hint:
         return Status(tone, sentence)
-    command = f"lorasmith resume {shlex.quote(run.folder.root.resolve().name)}"
+    command = f"lorasmith resume {quoted(run.folder.root.resolve().name)}"
     return Status(tone, sentence, (f"{hint}, from the folder above this run's: ", Code(command)))
 
 

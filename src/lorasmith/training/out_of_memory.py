@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lorasmith.command_line import quoted
 from lorasmith.errors import RunError
 from lorasmith.models.device import DEVICES
 from lorasmith.training.forecast.memory_means import means_of
@@ -33,5 +34,5 @@ def out_of_memory(settings: Settings, device: str, step: int, run: Path) -> RunE
         value = means.values[-1] if means.setting == "training.blocks_to_swap" else means.values[0]
         shown = str(value).lower() if isinstance(value, bool) else value
         advice = f"Set {means.setting} to {shown} ({means.does}), or in a new run training.memory to auto, and "
-        advice += f"continue with: lorasmith resume {run} --set {means.setting}={shown}" if possible else "start a new run."
+        advice += f"continue with: lorasmith resume {quoted(run)} --set {means.setting}={shown}" if possible else "start a new run."
     return RunError(f"{where} ran out of memory {when}. {advice}", code="run.out_of_memory", path=str(run), step=step)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lorasmith.cluster import imported, joined
+from lorasmith.command_line import quoted
 from lorasmith.errors import LorasmithError, RunError
 from lorasmith.imports import without_collection
 from lorasmith.training import events
@@ -115,7 +116,7 @@ def follow(program: Program, folder: RunFolder, mailbox: Any, training: Any) -> 
         program.send(*news.events)
         if news.outcome is not None:
             return news.outcome
-        advice = f"Fix that and continue with: lorasmith resume {folder.root} --ray auto"
+        advice = f"Fix that and continue with: lorasmith resume {quoted(folder.root)} --ray auto"
         if news.failures >= TRIES:
             raise RunError(
                 f"The processes of the run have ended {news.failures} times in a row before a state was saved. {news.reason} {advice}",

@@ -17,6 +17,7 @@ import torch
 
 from lorasmith.adapters.tools.merged_base import check_removable, with_merged
 from lorasmith.atomic import WriteFailed
+from lorasmith.command_line import quoted
 from lorasmith.errors import InputError, LorasmithError, SettingsError
 from lorasmith.findings import Finding
 from lorasmith.models.base import Base
@@ -388,7 +389,7 @@ def finish(run: Run, state: TrainState) -> RunResult:
     file = save_checkpoint(run, run.plan.epoch_and_step_of(state.step - 1)[0], state.step, final=True)
     early = ""
     if run.over is not None and state.step < run.plan.steps:
-        early = f"{run.over} Continue anyway with: lorasmith resume {run.folder.root} --set validation.stop_when_over="
+        early = f"{run.over} Continue anyway with: lorasmith resume {quoted(run.folder.root)} --set validation.stop_when_over="
     run.emit(events.Finished(state.step, state.elapsed, file.relative_to(run.folder.root).as_posix(), early))
     return RunResult(run.folder.root, True, state.step, file)
 
@@ -399,12 +400,12 @@ def stop_early(run: Run, state: TrainState) -> RunResult:
         return stopped_before_a_step(run.folder, state, run.emit)
     save_run_state(run, state)
     file = save_checkpoint(run, run.plan.epoch_and_step_of(state.step)[0], state.step, step_suffix(state.step))
-    reason = f"Stopped after step {state.step} of {run.plan.steps}. Continue with: lorasmith resume {run.folder.root}"
+    reason = f"Stopped after step {state.step} of {run.plan.steps}. Continue with: lorasmith resume {quoted(run.folder.root)}"
     run.emit(events.Stopped(state.step, reason))
     return RunResult(run.folder.root, False, state.step, file)
 
 
 def stopped_before_a_step(folder: RunFolder, state: TrainState, emit: Emitter) -> RunResult:
     """End before a step was done; what was saved earlier stays the newest."""
-    emit(events.Stopped(state.step, f"Stopped before step {state.step + 1}. Continue with: lorasmith resume {folder.root}"))
+    emit(events.Stopped(state.step, f"Stopped before step {state.step + 1}. Continue with: lorasmith resume {quoted(folder.root)}"))
     return RunResult(folder.root, False, state.step, None)

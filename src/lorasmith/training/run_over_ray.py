@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from lorasmith.command_line import quoted
 from lorasmith.errors import LorasmithError
 from lorasmith.training import events
 from lorasmith.training.commands import COMMANDS, Commands, drop_all
@@ -41,7 +42,7 @@ def run_over_ray(
         "folder": str(folder.root), "address": address, "device": training.device, "count": training.num_processes,
         "started": time.time() - (time.monotonic() - started),
     }  # fmt: skip
-    advice = f"Continue with: lorasmith resume {folder.root} --ray {address}"
+    advice = f"Continue with: lorasmith resume {quoted(folder.root)} --ray {quoted(address)}"
     with Driver(module, order, advice) as driver:
         outcome = _follow(driver, emit, commands)
     if isinstance(outcome, LorasmithError):
@@ -50,7 +51,7 @@ def run_over_ray(
     if outcome is None:
         step = newest_step(folder.state)
         stopped = events.Stopped(
-            step, f"Stopped after step {step}, before the workers had begun. Continue with: lorasmith resume {folder.root}"
+            step, f"Stopped after step {step}, before the workers had begun. Continue with: lorasmith resume {quoted(folder.root)}"
         )
         _log(folder, stopped)
         emit(stopped)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import defaultdict
 from collections.abc import Iterator
 
 from lorasmith.captions.advice.checked import FEW_PICTURES, CheckedCaptions, captions_that, most_common, of_all
 from lorasmith.captions.triggers import LeakKind, find_leaks, naming
+from lorasmith.command_line import quoted
 from lorasmith.findings import CaptionChange, Evidence, Finding, Fix
 from lorasmith.pages.numbers import count
 
@@ -68,7 +68,7 @@ def trigger_in_regularisation(checked: CheckedCaptions) -> Iterator[Finding]:
     if not found:
         return
     triggers = list(most_common(found.values()))
-    words, quoted = ", ".join(triggers), " ".join(map(shlex.quote, triggers))
+    words, typed = ", ".join(triggers), " ".join(map(quoted, triggers))
     yield Finding(
         code="captions.trigger_in_regularisation", severity="error", about="caption", subjects=tuple(found),
         evidence=Evidence(len(found), "captions", f"{len(found):,} of {count(len(checked.regularisation), 'caption')} of regularisation pictures."),
@@ -77,7 +77,7 @@ def trigger_in_regularisation(checked: CheckedCaptions) -> Iterator[Finding]:
         ),
         why="These pictures keep the base as it was; with the trigger in their captions they teach that it means what they show.",
         fix=Fix(
-            f"Take it out of them: lorasmith captions remove FOLDER {quoted} --only regularisation (or their folder's name).",
+            f"Take it out of them: lorasmith captions remove FOLDER {typed} --only regularisation (or their folder's name).",
             (CaptionChange("remove", {"tags": triggers}),),
         ),
     )  # fmt: skip

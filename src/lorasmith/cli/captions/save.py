@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from lorasmith.cli.output import one_line, print_json
+from lorasmith.command_line import quoted
 from lorasmith.pages.numbers import count
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def save_plan(
             f"{plan.summary}: {'would change' if dry_run else 'changed'} {len(plan.changes):,} of {count(plan.considered, 'caption')}"
         )
         if operation is not None:
-            typer.echo(f"to undo it: lorasmith captions undo {plan.collection.folder}")
+            typer.echo(f"to undo it: lorasmith captions undo {quoted(plan.collection.folder)}")
         for message in failures.values():
             typer.echo(f"warning: {message}", err=True)
     if failures:

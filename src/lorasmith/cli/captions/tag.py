@@ -14,6 +14,7 @@ from lorasmith.cli.captions.save import save_plan, utf8_failures
 from lorasmith.cli.interrupt import STOPPED, stop_on_ctrl_c
 from lorasmith.cli.options import DEMO, AsJson, Ray, base_of, refuse_without
 from lorasmith.cli.progress import progress_bar
+from lorasmith.command_line import quoted
 from lorasmith.pages.numbers import count
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _plan(collection: CaptionCollection, summary: str, entries: Sequence[Entry],
     from lorasmith.captions.taggers.tagging import lost_triggers
 
     for trigger in lost_triggers(entries, changes):
-        typer.echo(f"warning: The captions lose their trigger {trigger}: give --prepend {trigger!r} to keep it in front.", err=True)
+        typer.echo(f"warning: The captions lose their trigger {trigger}: give --prepend {quoted(trigger)} to keep it in front.", err=True)
     return CaptionPlan(collection, summary, len(entries), changes)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from lorasmith.cli.options import AsJson, DryRun, LoraFile, Overwrite
 from lorasmith.cli.output import one_line, print_json
+from lorasmith.command_line import quoted
 from lorasmith.json_text import table_of
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def report(edit: Edit) -> list[str]:
         lines.append(f"Wrote {edit.out}; its tensors are the same, byte by byte.")
     if edit.kept is not None:
         lines.append(
-            f"The header from before is kept in {edit.kept.name}, with all that it said. To put it back: lorasmith lora edit {edit.file} --undo"
+            f"The header from before is kept in {edit.kept.name}, with all that it said. To put it back: lorasmith lora edit {quoted(edit.file)} --undo"
         )
     return lines
 

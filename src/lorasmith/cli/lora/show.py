@@ -10,6 +10,7 @@ import typer
 from lorasmith.cli.lora.options import Family
 from lorasmith.cli.options import AllowPickle, AsJson, LoraFile
 from lorasmith.cli.output import one_line, print_json, shown
+from lorasmith.command_line import quoted
 from lorasmith.pages.numbers import count, file_size
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ def show(
     for program, report in info.programs.items():
         typer.echo(f"  {program:<14} {report.words(info.family)}")
     if info.programs:
-        typer.echo(f"  by names and shapes; damaged numbers, layers that do nothing and the fit to a base: lorasmith check {file.name}")
+        typer.echo(
+            f"  by names and shapes; damaged numbers, layers that do nothing and the fit to a base: lorasmith check {quoted(file.name)}"
+        )
     for note in (*info.notes, *_unread(info)):
         typer.echo(f"note: {shown(note)}")
     _print_said(info)

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
+from lorasmith.command_line import quoted
 from lorasmith.curation.imports.bringing import Bringer, Brought, flush
 from lorasmith.curation.imports.source import FoundPicture, left_out, section_and_concept
 from lorasmith.curation.mend.recipes import recipes
@@ -142,7 +143,7 @@ class Placing:
         if named and pictures_in(self.root) and not folders:
             raise DatasetError(
                 f"{self.root} holds pictures in no N_name folder, but {named[0].source} brings one ({named[0].repeats}_{named[0].concept}): "
-                f"lay out what is there first (lorasmith layout {self.root} --concept NAME), or import into another dataset.",
+                f"lay out what is there first (lorasmith layout {quoted(self.root)} --concept NAME), or import into another dataset.",
                 code="imports.mixed_layouts", folder=str(self.root),
             )  # fmt: skip
         if named or folders:

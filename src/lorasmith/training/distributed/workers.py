@@ -25,6 +25,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from lorasmith.command_line import quoted
 from lorasmith.errors import RunError, SettingsError
 from lorasmith.models.device import DEVICES
 from lorasmith.processes import APART
@@ -123,7 +124,7 @@ class Workers:
 
     def why(self) -> str:
         """A sentence on why the processes lost each other."""
-        advice = f"Fix that and continue with: lorasmith resume {self.folder}"
+        advice = f"Fix that and continue with: lorasmith resume {quoted(self.folder)}"
         until = time.monotonic() + END_WITHIN
         while time.monotonic() < until:
             for rank, process in self.processes.items():

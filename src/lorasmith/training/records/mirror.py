@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lorasmith.atomic import write_atomically
+from lorasmith.command_line import quoted
 from lorasmith.errors import LorasmithError, SettingsError
 from lorasmith.findings import Finding, Fix
 from lorasmith.stores import Place, Stored, in_parallel, url_of
@@ -68,7 +69,7 @@ def refuse_taken(url: str) -> None:
     """Raises SettingsError (`run.folder_not_empty`) where the store has something there; InputError, RunError where it cannot be asked."""
     if Place.at(url).entries():
         raise SettingsError(
-            f"{url} is not empty. Give another --out, or continue the run in it with: lorasmith resume {url}",
+            f"{url} is not empty. Give another --out, or continue the run in it with: lorasmith resume {quoted(url)}",
             code="run.folder_not_empty", path=url,
         )  # fmt: skip
 
@@ -179,7 +180,7 @@ class Mirror:
 
 def _not_sent(url: str, error: Exception, folder: Path, last: bool) -> Finding:
     reason = str(error) if isinstance(error, LorasmithError) else f"{url} could not be written ({error or type(error).__name__})."
-    then = f"Send the rest with: lorasmith resume {folder}" if last else "It is tried again after the next save."
+    then = f"Send the rest with: lorasmith resume {quoted(folder)}" if last else "It is tried again after the next save."
     return Finding(
         "run.not_mirrored", "warning", f"Not everything of the run is in {url}: {reason}", "run", fix=Fix(then),
         why="Another machine could only continue from what is there.",

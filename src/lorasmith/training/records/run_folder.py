@@ -24,6 +24,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lorasmith.atomic import WriteFailed, remove_leftovers, write_atomically
+from lorasmith.command_line import quoted
 from lorasmith.errors import RunError, SettingsError
 from lorasmith.registry import nearest
 from lorasmith.training.commands import COMMANDS, Command, send
@@ -76,7 +77,7 @@ class RunFolder:
         remove_leftovers(self.root, self.settings.name)  # of a start that was killed here, before there was anything to continue from
         if any(self.root.iterdir()):
             raise SettingsError(
-                f"The run folder {self.root} is not empty. Give another --out, or continue the run in it with: lorasmith resume {self.root}",
+                f"The run folder {self.root} is not empty. Give another --out, or continue the run in it with: lorasmith resume {quoted(self.root)}",
                 code="run.folder_not_empty", path=str(self.root),
             )  # fmt: skip
         self.write_settings(settings)
@@ -109,7 +110,7 @@ class RunFolder:
                 yield
         except Timeout:
             raise SettingsError(
-                f"Another process is working on the run {self.root}. Stop it first with: lorasmith signal {self.root} stop",
+                f"Another process is working on the run {self.root}. Stop it first with: lorasmith signal {quoted(self.root)} stop",
                 code="run.in_use", path=str(self.root),
             ) from None  # fmt: skip
 
@@ -143,7 +144,7 @@ class RunFolder:
             raise SettingsError(f"There is no command {command!r}; {nearest(command, COMMANDS)}", code="run.unknown_command")
         if not self.is_running:
             raise RunError(
-                f"The run {self.root} is not running, so nobody would act on {command!r}. Continue it with: lorasmith resume {self.root}",
+                f"The run {self.root} is not running, so nobody would act on {command!r}. Continue it with: lorasmith resume {quoted(self.root)}",
                 code="run.not_running", path=str(self.root),
             )  # fmt: skip
         send(command, self.commands)
@@ -185,13 +186,13 @@ def could_not_write(error: WriteFailed, run: Path) -> RunError:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return RunError(
             f"{error.path} could not be written ({error.strerror}). What was saved before is whole. Make sure that this folder can be written to, "
-            f"and continue with: lorasmith resume {run}",
+            f"and continue with: lorasmith resume {quoted(run)}",
             code="run.cannot_write", path=str(error.path),
         )  # fmt: skip
     free = shutil.disk_usage(error.path.parent).free
     return RunError(
         f"{error.path} could not be written ({error.strerror}): it needs {_size(error.size)}, and {_size(free)} are free. What was saved "
-        f"before is whole. Make room and continue with: lorasmith resume {run}",
+        f"before is whole. Make room and continue with: lorasmith resume {quoted(run)}",
         code="run.disk_full", path=str(error.path), needed=error.size, free=free,
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lorasmith.captions.rules import CaptionRules, caption_for_training
+from lorasmith.command_line import quoted
 from lorasmith.dataset_folder import HOLDOUT, pictures_below
 from lorasmith.datasets.settings import BucketSettings, DatasetSettings
 from lorasmith.datasets.training_set import TrainingPicture, TrainingSet, open_training_set
@@ -61,7 +62,7 @@ def open_validation(
             )
             raise SettingsError(
                 f"validation.{given} has no effect, because no picture is held out. Hold some out with "
-                f"`lorasmith layout {datasets[0].path} --holdout 0.1`, set validation.path, or remove it.",
+                f"`lorasmith layout {quoted(datasets[0].path)} --holdout 0.1`, set validation.path, or remove it.",
                 code="settings.no_effect", setting=f"validation.{given}",
             )  # fmt: skip
         return None
