@@ -89,6 +89,19 @@ def test_without_losses_the_latest_of_ties_is_recommended() -> None:
     assert verdict_on(noisy(None, None, None)).recommended == 2
 
 
+@pytest.mark.parametrize(("errors", "as_good"), [(1.9, (1,)), (2.1, ())])
+def test_what_lies_within_two_standard_errors_of_the_best_is_as_good(errors: float, as_good: tuple[int, ...]) -> None:
+    """The errors of the difference, which is paired over prompts: both are measured on the same ones."""
+    wobble = {p: 0.05 * math.cos(3 * k) for k, p in enumerate(PROMPTS)}
+    ahead = errors * float(Measure.of(wobble).error or 0) - Measure.of(wobble).value
+    one, other = (dict.fromkeys(PROMPTS, 0.8), {p: 0.8 - ahead - wobble[p] for p in PROMPTS})
+    checkpoints = [
+        CheckpointMeasures(f"lora-{k}", k, k, 1.0, {"subject": Measure.of(v), "keeps": measure(1.0)}) for k, v in ((2, one), (1, other))
+    ]
+
+    assert (verdict_on(checkpoints).recommended, verdict_on(checkpoints).as_good) == (0, as_good)
+
+
 def test_a_lower_loss_does_not_make_up_for_what_one_sees() -> None:
     burnt = checkpoint(3, subject=0.6, keeps=0.4)
     burnt = CheckpointMeasures("burnt", 3, 30, 1.0, {**burnt.measures, "trained_loss_shape": measure(-2.0)})

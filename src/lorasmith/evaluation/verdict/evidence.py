@@ -16,8 +16,8 @@ Decision = bool | None
 
 CLEAR = 0.5
 """Standard errors between a number and its limit from which on it decides."""
-TIE = 1.64
-"""Standard errors within which two checkpoints are as good as each other: the one-sided 95 % of the normal distribution."""
+TIE = 2.0
+"""Standard errors within which two checkpoints are as good as each other: one chance in forty that accident alone puts one so far ahead."""
 
 
 def above(measure: Measure | None, limit: float) -> Decision:

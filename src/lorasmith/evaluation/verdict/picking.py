@@ -1,7 +1,7 @@
 """Which checkpoint is best, and which are as good.
 
 A checkpoint's score on a prompt is how far its picture has come from the base towards real pictures of the subject, times how well other
-prompts are kept: subject_k x keeps. What lies within 1.64 standard errors of the best, paired over prompts, is a tie. Of the ties the one
+prompts are kept: subject_k x keeps. What lies within two standard errors of the best, paired over prompts, is a tie. Of the ties the one
 is recommended that has learnt the training images best, by its mean loss on them over all bands of noise, measured on the same noise: that
 alone says nothing of harm, which is no question between ties. Measured beside other rules in docs/notebook.md.
 """
