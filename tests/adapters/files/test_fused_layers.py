@@ -65,6 +65,18 @@ def test_reading_a_lokr_of_flux_takes_no_more_than_its_file():
     assert len(network.layers) == 19 * 4 + 38
 
 
+def test_loras_of_other_alphas_are_fused_without_rounding():
+    """In fp16 an `up` around 1e-4 times 1 / 16 is 6e-6, of which the smallest step, 6e-8, is a hundredth."""
+    tensors, wanted = {}, []
+    for seed, (q, alpha) in enumerate({"to_q": 1.0, "to_k": 2.0, "to_v": 3.0}.items()):
+        path = f"transformer.transformer_blocks.0.attn.{q}"
+        down, up = normal(16, WIDTH, seed=seed).half(), (1e-4 * normal(WIDTH, 16, seed=seed + 9)).half()
+        tensors |= {f"{path}.lora_A.weight": down, f"{path}.lora_B.weight": up, f"{path}.alpha": torch.tensor(alpha)}
+        wanted.append(alpha / 16 * up.double() @ down.double())
+    found = delta(read_network(tensors, family="flux").layers[QKV]).double()
+    assert (found - torch.cat(wanted)).norm() < 1e-6 * torch.cat(wanted).norm()
+
+
 def test_a_conversion_of_names_that_would_write_gigabytes_of_differences_is_refused(tmp_path):
     source, out = tmp_path / "lokr.safetensors", tmp_path / "kohya.safetensors"
     save_lora(source, flux_lokr(), {}, torch.float16)

@@ -65,3 +65,16 @@ def test_a_damaged_configuration_is_said_as_the_alpha_is_in_it(tmp_path, parts):
     config.write_text('{"r": 4, "lora_al', encoding="utf-8")
     with pytest.raises(AdapterError, match="adapter_config.json is not valid JSON"):
         open_lora(tmp_path / "peft", "sd1")
+
+
+@pytest.mark.parametrize(("before", "after"), [(["unet"], ["unet", "text_encoder"]), (["unet", "text_encoder"], ["unet"])])
+def test_of_a_folder_that_is_written_again_nothing_old_is_read(before, after, tmp_path):
+    old = write_lora(tmp_path / "old.safetensors", "sd1", "lora", parts=before, rank=2)
+    new = write_lora(tmp_path / "new.safetensors", "sd1", "lora", parts=after, rank=3)
+    convert_file(old, tmp_path / "peft", "peft")
+    reports, _ = convert_file(new, tmp_path / "peft", "peft", overwrite=True)
+    assert max(report.rounding for report in reports) < 1e-6
+    found = open_lora(tmp_path / "peft", "sd1").layers
+    assert found.keys() == open_lora(new, "sd1").layers.keys()
+    assert {layer.rank for layer in found.values()} == {3}
+    assert len(list((tmp_path / "peft").rglob("adapter_config.json"))) == len(after)

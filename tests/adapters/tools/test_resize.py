@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from lorasmith.adapters.files.lora_file import load_tensors
 from lorasmith.adapters.kinds import KINDS
 from lorasmith.adapters.layer import Layer
 from lorasmith.adapters.tools.ranks import dynamic_rank
@@ -65,6 +67,24 @@ def test_what_cannot_be_resized_is_refused_in_a_sentence():
     for method, target, words in (("sv_best", 1, "sv_best"), ("sv_ratio", 0.5, "1 or more"), ("sv_fro", 90, "share")):
         with pytest.raises(AdapterError, match=words):
             dynamic_rank(torch.ones(4), method, target, 4)
+
+
+def test_trained_normalisations_stay_as_they_are_beside_layers_of_other_ranks(tmp_path):
+    q, scale = (
+        "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q",
+        "lora_unet_mid_block_attentions_0_transformer_blocks_0_norm1",
+    )
+    normalisation = {f"{scale}.w_norm": torch.randn(1280), f"{scale}.b_norm": torch.randn(1280)}
+    tensors = {f"{q}.lora_down.weight": torch.randn(8, 1280), f"{q}.lora_up.weight": torch.randn(1280, 8), f"{q}.alpha": torch.tensor(8.0)}
+    save_file(tensors | normalisation, tmp_path / "both.safetensors")
+    (report,) = resize_file(tmp_path / "both.safetensors", tmp_path / "small.safetensors", 4, family="sd1")
+    assert (report.name, report.rank) == (q, 4)
+    new = load_tensors(tmp_path / "small.safetensors")
+    assert all(torch.equal(new.tensors[key], tensor) for key, tensor in normalisation.items())
+    assert new.metadata["ss_network_dim"] == "4"
+    save_file(normalisation, tmp_path / "alone.safetensors")
+    with pytest.raises(AdapterError, match="nothing to resize"):
+        resize_file(tmp_path / "alone.safetensors", tmp_path / "none.safetensors", 4, family="sd1")
 
 
 def test_single_blocks_get_other_ranks_by_the_patterns_of_the_settings(tmp_path):

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from lorasmith.adapters.compatibility.check import check_file
+from lorasmith.adapters.delta import delta
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.files.lora_file import load_tensors
@@ -19,6 +20,7 @@ from lorasmith.adapters.tools.merge import merge_files
 from lorasmith.adapters.tools.resize import resize_file
 from lorasmith.cli.main import app
 from lorasmith.errors import AdapterError
+from lorasmith.library.inspect import inspect as describe_lora
 from tests.models.toys import pipeline_of
 
 BLOCK = "input_blocks_4_1_transformer_blocks_0"
@@ -131,6 +133,16 @@ def test_an_alpha_in_the_metadata_counts_once(to, tmp_path):
     torch.testing.assert_close(change(tmp_path / "c.safetensors", f"lora_unet_{BLOCK}_attn1_to_q"), wanted, rtol=1e-6, atol=1e-5)
 
 
+def test_an_alpha_among_the_tensors_goes_before_what_another_program_copied_of_the_metadata(tmp_path):
+    key = "diffusion_model.layers.0.attention.to_q"
+    tensors = pair(key, 3840, 3840, 4, 2.0, ("lora_A", "lora_B"))
+    source = write(tmp_path / "a.safetensors", tensors, {"lorasmith_alphas": "16.0"})
+    (layer,) = read_network(load_tensors(source).tensors, load_tensors(source).metadata, "zimage").layers.values()
+    wanted = 0.5 * tensors[f"{key}.lora_B.weight"].double() @ tensors[f"{key}.lora_A.weight"].double()
+    torch.testing.assert_close(delta(layer).double(), wanted, rtol=1e-5, atol=1e-4)
+    assert describe_lora(source, "zimage").alphas == {"2": 1}
+
+
 def test_pefts_configuration_beside_a_file_is_read(tmp_path):
     name = "base_model.model.down_blocks.1.attentions.0.transformer_blocks.0."
     tensors = pair(f"{name}attn1.to_q", ends=("lora_A", "lora_B")) | pair(f"{name}attn2.to_k", width=2048, ends=("lora_A", "lora_B"))
@@ -224,6 +236,41 @@ def test_numbers_too_large_for_the_new_file_are_refused(tmp_path):
     for ratio in (float("nan"), float("inf")):
         with pytest.raises(AdapterError, match="not finite"):
             merge_files([(source, ratio)], tmp_path / "c.safetensors")
+
+
+def test_a_difference_that_is_too_large_for_the_new_file_is_not_called_damaged(tmp_path):
+    tensors = {f"lora_unet_{BLOCK}_attn1_to_q.diff": torch.ones(640, 640, dtype=torch.float16)}
+    source, out = write(tmp_path / "a.safetensors", tensors, SDXL), tmp_path / "b.safetensors"
+    with pytest.raises(AdapterError, match="too large for fp16") as refusal:
+        merge_files([(source, 1e6)], out)
+    assert refusal.value.code == "lora.overflow"
+    merge_files([(source, 1e6)], out, precision="bf16")
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.bool, torch.complex64])
+def test_numbers_that_are_not_in_floating_point_are_refused(dtype, tmp_path):
+    q = f"lora_unet_{BLOCK}_attn1_to_q"
+    tensors = pair(q, alpha=4)
+    tensors[f"{q}.lora_up.weight"] = tensors[f"{q}.lora_up.weight"].to(dtype)
+    source, out = (
+        write(tmp_path / "a.safetensors", tensors | pair(f"lora_unet_{BLOCK}_attn1_to_v", alpha=4), SDXL),
+        tmp_path / "b.safetensors",
+    )
+    words = f"lora_up.weight is in {str(dtype).removeprefix('torch.')}, and only numbers in floating point are read"
+    with pytest.raises(AdapterError, match=words):
+        convert_file(source, out)
+    assert [finding.code for finding in check_file(source, fit=False).findings if words in finding.message] == ["check.unreadable"]
+
+
+@pytest.mark.parametrize("to", ["everywhere", "diffusers"])
+def test_an_alpha_that_goes_into_the_weights_is_rounded_to_the_new_files_precision_alone(to, tmp_path):
+    """At alpha / rank = 1 / 30 a product in fp16 is off by 2**-12 of itself; in fp32 that is far smaller."""
+    tensors = pair("diffusion_model.layers.0.attention.to_q", 3840, 3840, 3, 0.1, ("lora_A", "lora_B"), torch.float16)
+    source = write(tmp_path / "a.safetensors", tensors)
+    (report,), _ = convert_file(source, tmp_path / "b.safetensors", to, precision="fp32", family="zimage")
+    assert report.rounding < 1e-6
+    (report,), _ = convert_file(source, tmp_path / "c.safetensors", to, family="zimage")
+    assert report.rounding > 1e-5
 
 
 @pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2])

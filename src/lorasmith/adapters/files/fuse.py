@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -37,11 +38,12 @@ def fuse(name: str, slots: dict[int, Layer], shares: tuple[int, ...]) -> Layer:
         return Layer(name, lora.KIND, tensors, slots[0].alpha, magnitude, _written_as(slots))
     rows = _rows({slot: up.shape[0] for slot, up in ups.items()}, shares)
     down = torch.cat([downs[slot] for slot in sorted(downs)])
-    up = down.new_zeros(sum(rows), down.shape[0])
+    blocks = ups if equal else {slot: up.float() * scales[slot] for slot, up in ups.items()}
+    up = torch.zeros(sum(rows), down.shape[0], dtype=reduce(torch.promote_types, (block.dtype for block in blocks.values())))
     row = column = 0
     for slot in range(len(shares)):
-        if slot in ups:
-            block = ups[slot] if equal else ups[slot] * scales[slot]
+        if slot in blocks:
+            block = blocks[slot]
             up[row : row + rows[slot], column : column + block.shape[1]] = block
             column += block.shape[1]
         row += rows[slot]

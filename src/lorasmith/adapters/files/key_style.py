@@ -47,7 +47,7 @@ def in_style_of(family: str, tensors: Mapping[str, Tensor], metadata: Mapping[st
         if name in alphas and end == "alpha":
             continue
         if name in alphas and end == "lora_up.weight":
-            tensor = tensor * (alphas[name] / tensor.shape[1])
+            tensor = tensor.float() * (alphas[name] / tensor.shape[1])  # rounded once, to the precision of the file
         written[f"{file_name(family, name)}.{ends.get(end, end)}"] = tensor
     if not alphas:
         return written, dict(metadata)
@@ -73,8 +73,12 @@ def with_alphas(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> d
 
 
 def kept_alphas(keys: Collection[str], metadata: Mapping[str, str]) -> dict[str, float]:
-    """The beginning of a layer's keys -> the alpha that the metadata keep and that is multiplied into its lora_B."""
+    """The beginning of a layer's keys -> the alpha that the metadata keep and that is multiplied into its lora_B.
+
+    A layer with an alpha of its own was written by another program, which copied the metadata.
+    """
     kept = json_of(metadata.get(ALPHAS, "null"))
     heads = [key.removesuffix(".lora_B.weight") for key in keys if key.endswith(".lora_B.weight")]
-    alphas = {head: kept.get(head) if isinstance(kept, dict) else kept for head in heads if f"{head}.lora_A.weight" in keys}
+    ours = [head for head in heads if f"{head}.lora_A.weight" in keys and f"{head}.alpha" not in keys]
+    alphas = {head: kept.get(head) if isinstance(kept, dict) else kept for head in ours}
     return {head: float(alpha) for head, alpha in alphas.items() if isinstance(alpha, int | float) and 0 < abs(alpha) < _LARGEST}

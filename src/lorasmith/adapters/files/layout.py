@@ -93,8 +93,13 @@ class FoundLayer:
         """What the layer is.
 
         Raises:
-            AdapterError: its tensors make none.
+            AdapterError: its tensors make none, or are not in floating point.
         """
+        for suffix, tensor in self.shapes.items():
+            if not (
+                tensor.dtype.startswith(("float", "bfloat")) or suffix == ALPHA or any(suffix in kind.marks for kind in KINDS.values())
+            ):
+                raise AdapterError(f"The {suffix} is in {tensor.dtype}, and only numbers in floating point are read.")
         return as_norm(outline_of("", self.shapes, self.alpha, (self.head,)), lambda scale: scale)
 
 

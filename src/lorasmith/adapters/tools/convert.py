@@ -147,7 +147,7 @@ def diffusers_tensors(family: str, layers: Mapping[str, Layer], shape: Any = Non
         part, paths = keys.layers_of(family, name, shape)
         down, up = layer.tensors[lora.DOWN], layer.tensors[lora.UP]
         scale = layer.alpha_value / down.shape[0]
-        up = up if scale == 1 else (up.float() * scale).to(up.dtype)
+        up = up if scale == 1 else up.float() * scale  # rounded once, to the precision of the new file
         place = keys.place(family, part, paths[0], shape)
         if place.halves_swapped:
             up = torch.cat(up.chunk(2)[::-1])

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from lorasmith.adapters.base_weights import BaseWeights, opened_base
 from lorasmith.adapters.delta import delta
-from lorasmith.adapters.files.network import check_new_file, save_made
+from lorasmith.adapters.files.network import check_new_file, check_writable, save_made
 from lorasmith.adapters.kinds import full, norm
 from lorasmith.adapters.kinds.formulas.formulas import Factors
 from lorasmith.adapters.kinds.kind import Kind
@@ -263,6 +263,7 @@ def merge_files(
     layers, reports = {}, []
     for layer, error in merged_layers([(lora.layers, ratio) for lora, ratio in opened], Ranks(rank, conv_rank), base, sparse):
         reports.append(MergedLayer(layer.name, layer.kind, layer.rank, error))
+        check_writable({f"{layer.name}.{end}": tensor for end, tensor in layer.all_tensors().items()}, dtype)
         # Differences in fp32 would be twice as large in memory as in the file.
         layers[layer.name] = layer.mapped(lambda tensor: tensor.to(dtype)) if layer.kind is full.KIND else layer
     metadata = {key: value for key, value in first.metadata.items() if key in ("ss_base_model_version", "ss_v2", "modelspec.architecture")}

@@ -98,17 +98,24 @@ def resize(
     of_layers: Mapping[str, int] | None = None,
 ) -> tuple[dict[str, Layer], list[Resized]]:
     """All layers in other ranks, and what each kept. `conv_rank` is for the convolutions, those of 1x1 too as with kohya's tool, `rank` where it is not given; `of_layers` comes
-    before both.
+    before both. Trained normalisations, which have no rank, stay as they are and are not reported.
 
     Raises:
-        AdapterError: see `resize_layer`.
+        AdapterError: see `resize_layer`; or there is no other layer.
     """
     new, reports = {}, []
     for name, layer in layers.items():
+        if not layer.kind.changes_weight:
+            new[name] = layer
+            continue
         convolution = lora.DOWN in layer.tensors and layer.tensors[lora.DOWN].dim() == 4
         usual = conv_rank if convolution and conv_rank else rank
         new[name], report = resize_layer(layer, (of_layers or {}).get(name, usual), method, target)
         reports.append(report)
+    if not reports:
+        raise AdapterError(
+            "The file has no layer with a rank, trained normalisations alone: there is nothing to resize.", code="resize.not_lora"
+        )
     return new, reports
 
 
