@@ -1,6 +1,8 @@
 """Each route of uploads: good, bad input, not there, busy, changed meanwhile; and what breaks off goes on."""
 
 import io
+import os
+import time
 import zipfile
 from urllib.parse import quote
 
@@ -12,6 +14,8 @@ from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.workspace import Workspace
 from lorasmith.projects import uploads as room
 from lorasmith.projects.uploads import Uploads
+from lorasmith.studio.access import Access
+from lorasmith.studio.app import make_app
 
 
 @pytest.fixture
@@ -157,3 +161,56 @@ def test_an_upload_is_thrown_away(script, upload, workspace):
     put(script, upload, 0, "a.png", picture(1))
     assert script.delete(f"/api/uploads/{upload}").status_code == 204
     assert list(Uploads(workspace)) == []
+
+
+def aged(folder, days):
+    """Nothing of it was touched for so long."""
+    for place in (folder, *folder.rglob("*")):
+        os.utime(place, (time.time() - days * 86400,) * 2)
+
+
+def test_what_nobody_goes_on_with_is_thrown_away_after_a_week(script, upload, workspace):
+    folder = workspace / ".lorasmith" / "uploads"
+    put(script, upload, 0, "a.png", picture(1)[:100], len(picture(1)))
+    torn, damaged, ours = folder / "torn", folder / "damaged", folder / upload
+    (torn / "files").mkdir(parents=True)
+    damaged.mkdir()
+    (damaged / "upload.json").write_bytes(b"{")
+    assert script.post("/api/uploads", json={"project": "mimi"}).status_code == 201, "a damaged one is in nobody's way"
+    for one in (torn, damaged, ours):
+        aged(one, 8)
+    os.utime(ours / "files" / "000000.part")  # in another studio, say
+    make_app(workspace, Access(None, 8611), start_supervisor=print)
+    assert (torn.exists(), damaged.exists(), ours.exists()) == (False, False, True)
+    aged(ours, 8)
+    make_app(workspace, Access(None, 8611), start_supervisor=print)
+    assert not ours.exists()
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "paused", "failed", "cancelled", "done", "unknown"])
+def test_an_upload_stays_as_long_as_its_import_may_go_on(script, upload, workspace, state):
+    put(script, upload, 0, "a.png", picture(1))
+    job = script.post(f"/api/uploads/{upload}/commit", json={}).json()["id"]
+    folder = workspace / ".lorasmith" / "uploads" / upload
+    aged(folder, 8)
+    with Queue(workspace) as queue:
+        if state in ("paused", "cancelled"):
+            queue.request(job, "pause" if state == "paused" else "cancel")
+        elif state == "unknown":
+            queue._db.execute("DELETE FROM jobs")  # a queue that was set aside
+        elif state != "queued":
+            queue.claim("cpu", "cpu")
+            if state != "running":
+                queue.end(job, state)
+        make_app(workspace, Access(None, 8611), start_supervisor=print)
+        assert folder.exists() == (state not in ("done", "unknown"))
+        if state in ("failed", "cancelled"):
+            queue._db.execute("UPDATE jobs SET ended = ended - 8 * 86400")
+            make_app(workspace, Access(None, 8611), start_supervisor=print)
+            assert not folder.exists(), "nobody tried it again"
+
+
+def test_the_rest_of_a_file_needs_room_for_the_rest_alone(script, upload, monkeypatch):
+    put(script, upload, 0, "a.png", b"12345", 8)
+    monkeypatch.setattr(room.shutil, "disk_usage", lambda folder: room.shutil._ntuple_diskusage(10**12, 10**12, 2**30 + 3))
+    assert put(script, upload, 0, "a.png", b"678", 8, 5).json()["complete"]

@@ -7,15 +7,18 @@
       files/0007.name    the name that it had, with its folders
       named/, archives/  all of them under their names, once the import has begun
 
-Names are only labels here: what is on the disk is called by numbers until the import places it, under names of its own making.
+What is never committed is thrown away after a week (`Uploads.clear`). Names are only labels here: what is on the disk is called by numbers until the import places it, under names of its own making.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -25,9 +28,14 @@ from pydantic import BaseModel, Field, ValidationError
 from lorasmith.atomic import write_atomically
 from lorasmith.curation.names import safe_folder
 from lorasmith.errors import InputError
+from lorasmith.jobs.job import ENDED, Job
 from lorasmith.jobs.workspace import Workspace
 
+log = logging.getLogger(__name__)
+
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz")
+ABANDONED = 7 * 24 * 3600.0
+"""Seconds after which nobody comes back to an upload: the browser was closed, or its import failed and was left so."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +83,24 @@ class Uploads:
         return upload
 
     def __iter__(self) -> Iterator[Upload]:
-        """All of them."""
-        return (Upload(file.parent, self.limits) for file in sorted(self.folder.glob("*/upload.json")))
+        """All of them, also what a kill left of one."""
+        return (Upload(folder, self.limits) for folder in sorted(self.folder.glob("*")) if folder.is_dir())
+
+    def clear(self, imports: Mapping[int, Job]) -> None:
+        """Throw away what was imported, and what nobody has gone on with for a week; `imports` are the jobs that import, by number.
+
+        Another studio may do the same meanwhile. One whose files come in, or whose job waits, runs or is paused, stays.
+        """
+        for upload in self:
+            job = imports.get(upload.job or -1)
+            if job is not None and job.state not in ENDED:
+                continue
+            touched = max(upload.touched, 0.0 if job is None else job.ended or 0.0)
+            if (job is not None and job.state == "done") or touched < time.time() - ABANDONED:
+                try:
+                    upload.remove()
+                except OSError as error:  # the other one was quicker, or somebody reads a file of it
+                    log.info("The upload %s could not be thrown away (%s).", upload.root, error.strerror)
 
     def __getitem__(self, id: str) -> Upload:
         """The upload of this id; raises InputError where there is none (`upload.not_found`)."""
@@ -123,6 +147,23 @@ class Upload:
         except (OSError, ValidationError) as error:
             raise InputError(f"{self.info_file} is damaged. Begin another upload.", code="upload.damaged", upload=self.id) from error
 
+    @property
+    def job(self) -> int | None:
+        """The job that imports it; None also where that cannot be read."""
+        try:
+            return self.info.job
+        except InputError:
+            return None
+
+    @property
+    def touched(self) -> float:
+        """When something of it last came in, in seconds since 1970."""
+        latest = 0.0
+        for place in (self.root, *self.root.rglob("*")):
+            with suppress(OSError):  # it was thrown away, or is there as a whole now
+                latest = max(latest, place.stat().st_mtime)
+        return latest
+
     def write(self, info: UploadInfo) -> None:
         write_atomically(self.info_file, info.model_dump_json().encode())
 
@@ -154,9 +195,9 @@ class Upload:
         """
         if self.info.job is not None:
             raise InputError(f"The upload {self.id} was committed already. Begin another one.", code="upload.exists", upload=self.id)
-        self._check(number, name, length)
         part = self._part(number)
         there = part.stat().st_size if part.exists() else 0
+        self._check(number, name, length, there)
         if offset not in (0, there) or offset > length:
             raise InputError(
                 f"{name} has {there} bytes so far, and {offset} were to come before these. Go on at {there}, or begin at 0.",
@@ -196,7 +237,7 @@ class Upload:
         """Throw the upload away with all that came in."""
         shutil.rmtree(self.root)
 
-    def _check(self, number: int, name: str, length: int) -> None:
+    def _check(self, number: int, name: str, length: int, there: int) -> None:
         limits = self.limits
         most = limits.archive if name.lower().endswith(ARCHIVES) else limits.file
         if not name or len(name) > 1000:
@@ -207,9 +248,9 @@ class Upload:
             raise InputError(
                 f"An upload has at most {limits.files} files. Send an archive instead.", code="upload.too_large", most=limits.files
             )
-        free = shutil.disk_usage(self.root).free
-        if length > free - limits.spared:
-            raise InputError(f"{name} needs {length} bytes, and the disk has {free} left. Make room.", code="upload.disk_full", free=free)
+        free, wanted = shutil.disk_usage(self.root).free, length - there
+        if wanted > free - limits.spared:
+            raise InputError(f"{name} needs {wanted} bytes, and the disk has {free} left. Make room.", code="upload.disk_full", free=free)
 
     def _whole(self, number: int) -> Path:
         return self.files / f"{number:06d}"

@@ -99,6 +99,7 @@ def make_app(
     """The routes over a workspace, for whoever `access` lets in, or knows the password of `login`. Jobs that wait there are seen to."""
     api = make_api(workspace, start_supervisor)
     api.state.studio.continue_jobs()
+    api.state.studio.clear_uploads()
     return Door(KeptThumbnails(api, api.state.studio.thumbnails), access, login)
 
 

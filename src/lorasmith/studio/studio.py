@@ -84,12 +84,14 @@ class Studio:
     def uploads(self) -> Uploads:
         return Uploads(self.workspace)
 
-    def remove_imported_uploads(self) -> None:
-        """Throw away what came in and has been imported since."""
-        done = {job.id for job in self.queue.jobs(("done",)) if job.kind == "import"}
-        for upload in self.uploads:
-            if upload.info.job in done:
-                upload.remove()
+    def clear_uploads(self) -> None:
+        """Throw away what came in and has been imported since, or was left lying. Without a queue nobody knows what was imported, and all stays."""
+        try:
+            imports = {job.id: job for job in self.queue.jobs() if job.kind == "import"}
+        except LorasmithError as error:
+            log.warning("%s", error)
+            return
+        self.uploads.clear(imports)
 
     @cached_property
     def thumbnails(self) -> Thumbnails:

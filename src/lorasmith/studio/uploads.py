@@ -56,7 +56,7 @@ class UploadView(BaseModel):
 def begin_upload(new: NewUpload, studio: OpenStudio) -> UploadView:
     """Begin an upload for a project."""
     studio.projects[new.project]
-    studio.remove_imported_uploads()
+    studio.clear_uploads()
     return view(studio.uploads.begin(new.project))
 
 
