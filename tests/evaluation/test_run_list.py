@@ -2,7 +2,7 @@
 
 import pytest
 
-from lorasmith.evaluation.run_list import ListedRun, list_runs, listed_run
+from lorasmith.evaluation.run_list import TAIL, ListedRun, list_runs, listed_run
 from lorasmith.training import events
 from lorasmith.training.records.event_log import EventLog
 from lorasmith.training.records.run_folder import RunFolder
@@ -74,3 +74,14 @@ def test_runs_are_found_in_projects_the_latest_first_and_one_that_cannot_be_read
     assert list(found)[-1] == "runs/carl"
     assert [run.folder for run in list_runs(tmp_path / "runs/bert")] == [tmp_path / "runs/bert"]
     assert isinstance(list_runs(tmp_path)[0], ListedRun)
+
+
+def test_a_run_whose_last_event_is_longer_than_what_is_read_first_has_its_step(begun):
+    of_pictures = {f"anna/picture {number}.png": 0.5 for number in range(3000)}
+    validation = events.ValidationDone(2, 40, 0.5, 0.5, 0.0, None, 0.0, None, 0.0, None, of_pictures, of_pictures)
+    run = begun("runs/anna", *map(step, range(1, 41)), validation)
+    assert run.events.stat().st_size > TAIL
+    with run.in_use():
+        listed = listed_run(run.root)
+    assert (listed.state, listed.step, listed.eta) == ("running", 40, 60.0)
+    assert listed.last_event > 0

@@ -12,11 +12,12 @@ from lorasmith.evaluation.proven import verdict_sentence
 from lorasmith.evaluation.run_folders import RunFolders
 from lorasmith.json_text import table_of
 from lorasmith.training import events
-from lorasmith.training.records.event_log import read_events
+from lorasmith.training.records.event_log import TimedEvent, read_events
 from lorasmith.training.records.run_folder import RunFolder
 
 TAIL = 65_536
-"""Bytes at the end of a run's events that are read."""
+"""Bytes at the end of a run's events that are read first; more of them where these say nothing of its steps."""
+SAYS_THE_STEP = events.StepDone | events.Finished | events.Stopped
 RunState = Literal["running", "judging", "finished", "stopped", "killed", "unreadable"]
 
 
@@ -55,13 +56,13 @@ def listed_run(folder: str | Path) -> ListedRun:
     run = RunFolder(Path(folder))
     try:
         size = run.events.stat().st_size if run.events.exists() else 0
-        timed = read_events(run.events, max(0, size - TAIL)).events if size else []
+        timed = _last_events(run.events, size)
         steps = _planned_steps(run.events) if size else None
         running = run.is_running
     except (OSError, LorasmithError, TypeError) as error:  # an event without its fields
         return ListedRun(run.root, "unreadable", note=str(error))
     happened = [event for _, event in timed]
-    done = next((event for event in reversed(happened) if isinstance(event, events.StepDone | events.Finished | events.Stopped)), None)
+    done = next((event for event in reversed(happened) if isinstance(event, SAYS_THE_STEP)), None)
     ended = happened[-1] if happened else None
     finished: RunState = "judging" if run.is_being_judged else "finished"
     return ListedRun(
@@ -74,6 +75,17 @@ def listed_run(folder: str | Path) -> ListedRun:
         ended.reason if isinstance(ended, events.Stopped) and not running else "",
         str(verdict_sentence(run.root) or ""),
     )  # fmt: skip
+
+
+def _last_events(file: Path, size: int) -> list[TimedEvent]:
+    """The last events of a run, back to one at least that says at which step it is, if there is any: a single one may be as long as thousands."""
+    length = TAIL
+    while size:
+        timed = read_events(file, max(0, size - length)).events
+        if length >= size or any(isinstance(event, SAYS_THE_STEP) for _, event in timed):
+            return timed
+        length *= 4
+    return []
 
 
 def _planned_steps(file: Path) -> int | None:
