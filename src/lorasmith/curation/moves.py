@@ -69,13 +69,18 @@ def _begin(root: Path, moves: Sequence[Move], moved: Moved) -> None:
         raise DatasetError(
             f"Nothing that was moved is there any more in {root}, so it stays as it is.", code="dataset.changed", folder=str(root)
         )
-    for _, new in there:
-        if (root / new).exists():
+    for old, new in there:
+        if (root / new).exists() and not _is_itself(root / old, root / new):
             raise DatasetError(
                 f"{root / new} is there already: rename or remove it, then try again.", code="dataset.in_the_way", file=str(root / new)
             )
     write_atomically(root / MOVES, json.dumps({"moves": moves, "moved": asdict(moved)}).encode())
     finish_moves(root)
+
+
+def _is_itself(old: Path, new: Path) -> bool:
+    """Whether the disk takes another spelling of a name, `foo.png` of `Foo.png`, for the file itself. Two links to one file are two files."""
+    return old.parent == new.parent and os.path.samefile(old, new) and new.name not in os.listdir(new.parent)
 
 
 def settle(root: str | Path) -> None:
@@ -93,7 +98,7 @@ def finish_moves(root: Path) -> None:
     written, moved = (journal, None) if isinstance(journal, list) else (journal["moves"], journal["moved"])  # a list: by an earlier version
     moves: list[Move] = [(old, new) for old, new in written]
     for old, new in moves:
-        if (root / old).exists() and not (root / new).exists():
+        if (root / old).exists() and (not (root / new).exists() or _is_itself(root / old, root / new)):
             (root / new).parent.mkdir(parents=True, exist_ok=True)
             os.rename(root / old, root / new)
     after = place_after(moves)
