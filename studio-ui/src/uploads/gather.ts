@@ -1,7 +1,10 @@
 /** The files that were dropped or chosen, folders with all that is in them. */
 
 export interface Gathered {
-  file: File;
+  /** Missing where the browser could not read it. */
+  file?: File;
+  /** Why it could not, for people. */
+  unread?: string;
   /** Its name with its folders. */
   name: string;
 }
@@ -35,14 +38,17 @@ function filesOfItem(item: DataTransferItem): Promise<Gathered[]> | Gathered[] {
   return file ? [{ file, name: file.name }] : []; // what is in no folder, such as a picture dragged out of a page
 }
 
-async function filesOf(entry: FileSystemEntry): Promise<Gathered[]> {
+/** A file, or what is in a folder. One that cannot be read is named, and keeps nothing else from coming. */
+export async function filesOf(entry: FileSystemEntry): Promise<Gathered[]> {
+  const name = entry.fullPath.replace(/^\//, "");
   if (entry.isFile) {
-    const file = await new Promise<File>((done, failed) => (entry as FileSystemFileEntry).file(done, failed));
-    return [{ file, name: entry.fullPath.replace(/^\//, "") }];
+    const file = await new Promise<File>((done, failed) => (entry as FileSystemFileEntry).file(done, failed)).catch(() => undefined);
+    return [{ file, name }];
   }
   const inside: Gathered[] = [];
-  for (const one of await entriesOf((entry as FileSystemDirectoryEntry).createReader())) inside.push(...(await filesOf(one)));
-  return inside;
+  const entries = await entriesOf((entry as FileSystemDirectoryEntry).createReader()).catch(() => undefined);
+  for (const one of entries ?? []) inside.push(...(await filesOf(one)));
+  return entries ? inside : [{ name }];
 }
 
 /** A folder's entries, which the browser gives out a hundred at a time. */

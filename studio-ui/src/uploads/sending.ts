@@ -17,13 +17,14 @@ const stops = new Map<string, AbortController>();
 /** Send files into a project. Where some are what a broken upload of it lacks, that one goes on. */
 export async function beginUpload(project: string, gathered: readonly Gathered[]): Promise<void> {
   if (gathered.length === 0) return;
+  const told = gathered.map((one) => (one.file ? one : { ...one, unread: i18next.t("uploads:not_read", { name: one.name }) }));
   const broken = allUploads().find((upload) => upload.project === project && lacks(upload, gathered));
   if (broken) {
-    putUpload(goneOn(broken, gathered));
+    putUpload(goneOn(broken, told));
     return send(broken.id);
   }
   const { id } = await ask(api.POST("/api/uploads", { body: { project } }));
-  putUpload(newUpload(id, project, gathered));
+  putUpload(newUpload(id, project, told));
   return send(id);
 }
 

@@ -33,6 +33,14 @@ test("after a reload the same files go on where they broke off, and others come 
   expect(on.files.map((file) => file.name)).toEqual(["1.png", "2.png", "3.png"]);
 });
 
+test("what the browser could not read is told of with what was not taken, and the rest is sent", () => {
+  const upload = newUpload("u", "mimi", [...gathered(["1.png", 10]), { name: "mimi/locked", unread: "mimi/locked could not be read." }]);
+  expect(toSend(upload)).toEqual([0]);
+  expect(upload.files[1]?.refused).toBe("mimi/locked could not be read.");
+  expect(progressOf(upload)).toEqual({ sent: 0, of: 10, files: 1, complete: 0 });
+  expect(lacks(broken(upload), [{ name: "1.png" }])).toBe(false);
+});
+
 test("a file of the same name and another size is another file", () => {
   const there = broken(newUpload("u", "mimi", gathered(["1.png", 10])));
   expect(lacks(there, gathered(["1.png", 11]))).toBe(false);

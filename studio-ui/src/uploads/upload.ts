@@ -32,13 +32,18 @@ export function newUpload(id: string, project: string, gathered: readonly Gather
   return { id, project, state: "sending", files: gathered.map(fresh) };
 }
 
-function fresh({ file, name }: Gathered): Sent {
-  return { name, file, size: file.size, sent: 0, complete: false };
+function fresh({ file, name, unread }: Gathered): Sent {
+  return { name, file, size: file?.size ?? 0, sent: 0, complete: false, refused: unread };
+}
+
+/** By what a file is known that is dropped again. */
+function known({ name, file }: Gathered): string {
+  return file ? `${name}\n${file.size}` : name;
 }
 
 /** A broken upload with files that were dropped once more; those that it did not have come last. */
 export function goneOn(upload: Upload, gathered: readonly Gathered[]): Upload {
-  const dropped = new Map(gathered.map((one) => [`${one.name}\n${one.file.size}`, one]));
+  const dropped = new Map(gathered.map((one) => [known(one), one]));
   const files = upload.files.map((sent) => {
     const again = dropped.get(`${sent.name}\n${sent.size}`);
     if (!again) return sent;
@@ -51,7 +56,7 @@ export function goneOn(upload: Upload, gathered: readonly Gathered[]): Upload {
 /** Whether some of what was dropped is what a broken upload lacks. */
 export function lacks(upload: Upload, gathered: readonly Gathered[]): boolean {
   const missing = new Set(upload.files.filter((file) => !file.complete).map((file) => `${file.name}\n${file.size}`));
-  return upload.state === "broken" && gathered.some(({ name, file }) => missing.has(`${name}\n${file.size}`));
+  return upload.state === "broken" && gathered.some((one) => missing.has(known(one)));
 }
 
 /** The upload with what the studio says that it has. */

@@ -104,6 +104,11 @@ def test_a_short_trial_has_a_share_of_the_length():
         ({}, {}, "names no setting"),
         ({"network.rank": [4, 8]}, {"serach": "random"}, "there is no 'serach' in a sweep; did you mean 'search'"),
         ({"network.rank": [4, 8]}, {"share": 2}, "share = 2 cannot be used"),
+        ({"optimizer.learning_rate": "0,0001"}, {}, "has '0,0001', where a comma may be a decimal one. Write numbers with a point"),
+        ({"optimizer.learning_rate": ["0,0001", "0,0002"]}, {}, "has '0,0001', where a comma may be a decimal one"),
+        ({"network.rank, network.alpha": "8,5"}, {}, "has '8,5', where a comma may be a decimal one"),
+        ({"network.dropout": {"from": 0, "to": "0,5", "count": 3}}, {}, "has '0,5', where a comma may be a decimal one"),
+        ({"captions.trigger": ["0,5", "0,5"]}, {}, "needs two values or more that differ"),
         ({"network.rank, network.alpha": [4, 8]}, {}, "names 2 settings. Give a list with 2 values in each place"),
     ],
 )

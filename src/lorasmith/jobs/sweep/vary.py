@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -31,6 +32,7 @@ NEVER_VARIED = {
 MOST_VALUES = 1000
 """Of one setting; more is a slip of the pen."""
 RANGE_KEYS = ("from", "to", "count", "step", "scale")
+DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 TOGETHER = ", "
 """Between the names of settings that vary together."""
 
@@ -137,6 +139,14 @@ def _check_name(name: str, settings: Settings, source: str) -> None:
 
 
 def _read(name: str, value: Any, source: str) -> Varied:
+    for text in _parts(value):
+        if isinstance(text, str) and _takes_numbers(name) and DECIMAL_COMMA.search(text):
+            raise _refusal(
+                name, source,
+                f"has {text!r}, where a comma may be a decimal one. Write numbers with a point, such as 0.0001, and a space after each comma "
+                "between values.",
+                code="sweep.decimal_comma",
+            )  # fmt: skip
     several = name.count(TOGETHER) + 1
     if several > 1 and not (isinstance(value, list) and all(isinstance(one, list) and len(one) == several for one in value)):
         raise _refusal(
@@ -147,6 +157,11 @@ def _read(name: str, value: Any, source: str) -> Varied:
     if not isinstance(value, list):
         raise _refusal(name, source, f"is {value!r}, which varies nothing. Give a list, such as [1, 2], or {{ from = 1, to = 4 }}.")
     return _choices(name, value, source)
+
+
+def _parts(value: Any) -> Collection[Any]:
+    """What is written of a setting, one by one."""
+    return value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else [value]
 
 
 def _choices(name: str, values: Sequence[Any], source: str) -> Choices:
@@ -214,14 +229,22 @@ def _tidy(number: float, whole: bool) -> float | int:
 
 def _is_whole(name: str) -> bool:
     """Whether a setting takes whole numbers alone."""
-    section, _, key = name.rpartition(".")
-    model = section_type(Settings, section.split(".")[0]) if section else Settings
-    field = fields_of(model).get(key) if model is not None else None
-    if field is None:
-        return False
-    kinds = {field.annotation, *get_args(field.annotation)}
+    kinds = _types_of(name)
     return int in kinds and float not in kinds
 
 
-def _refusal(name: str, source: str, what: str) -> SettingsError:
-    return SettingsError(f"{source}: {name} in [vary] {what}", code="sweep.vary", setting=name)
+def _takes_numbers(name: str) -> bool:
+    """Whether a setting, or one of several, takes numbers and no text."""
+    return any({int, float} & kinds and str not in kinds for kinds in map(_types_of, name.split(TOGETHER)))
+
+
+def _types_of(name: str) -> set[Any]:
+    """The types that the values of a setting may have; none where that is not known."""
+    section, _, key = name.rpartition(".")
+    model = section_type(Settings, section.split(".")[0]) if section else Settings
+    field = fields_of(model).get(key) if model is not None else None
+    return set() if field is None else {field.annotation, *get_args(field.annotation)}
+
+
+def _refusal(name: str, source: str, what: str, code: str = "sweep.vary") -> SettingsError:
+    return SettingsError(f"{source}: {name} in [vary] {what}", code=code, setting=name)

@@ -49,7 +49,7 @@ export function TagField({ project, draft, own, there, onTake, onBack, field }: 
   }
 
   /** What a key does here; undefined for those that do what they always do. */
-  function actOf(key: string, shift: boolean): (() => void) | undefined {
+  function actOf(key: string, shift: boolean, held: boolean): (() => void) | undefined {
     const count = suggestions.length;
     const suggested = shown ? suggestions[Math.max(marked, 0)]?.tag : undefined;
     switch (key) {
@@ -64,7 +64,7 @@ export function TagField({ project, draft, own, there, onTake, onBack, field }: 
       case "Escape":
         return shown ? () => setOpened(false) : undefined;
       case "Backspace":
-        return typed === "" ? onBack : undefined;
+        return typed === "" && !held ? onBack : undefined; // a held key that has taken what was typed stops there
       default:
         return undefined;
     }
@@ -72,7 +72,7 @@ export function TagField({ project, draft, own, there, onTake, onBack, field }: 
 
   function pressed(event: KeyboardEvent<HTMLInputElement>): void {
     if (event.nativeEvent.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
-    const act = actOf(event.key, event.shiftKey);
+    const act = actOf(event.key, event.shiftKey, event.repeat);
     if (!act) return;
     event.preventDefault();
     if (event.key === "Escape") event.stopPropagation();

@@ -56,8 +56,9 @@ export function TagPills({ locked, tags, unread, sureOf, onChange }: Props) {
     if (typed !== tags[at]) onChange([...tags.slice(0, at), ...names, ...tags.slice(at + 1)]);
   }
 
-  function actOf({ key, altKey, ctrlKey, metaKey }: KeyboardEvent, at: number): (() => void) | undefined {
+  function actOf({ key, altKey, ctrlKey, metaKey, repeat }: KeyboardEvent, at: number): (() => void) | undefined {
     if (ctrlKey || metaKey) return undefined;
+    if (repeat && (key === "Delete" || key === "Backspace")) return () => undefined; // a held key takes one tag away
     switch (key) {
       case "ArrowLeft":
         return () => (altKey ? move(at, at - 1) : go(at - 1));

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { draftOf, NEW_SWEEP, newRow, type SweepDraft, sweepOf, valuesIn } from "./vary";
+import { draftOf, isDoubtful, NEW_SWEEP, newRow, type SweepDraft, sweepOf, valuesIn } from "./vary";
 
 test.each([
   ["8, 16", [8, 16]],
@@ -16,6 +16,31 @@ test.each([
   ],
   ["", []],
 ])("%s are the values %j", (text, values) => expect(valuesIn(text)).toEqual(values));
+
+test.each(["0,0001", "0,5", " 0,0001, 0,0002 ", "0,0001; 0,0002", "1,5; 2,5", "1,5, 2,5", "0,0001,0,0002", "1,5e-4", "-0,5", "1,05"])(
+  "in %s a comma may be a decimal one, so the studio is sent what was typed, and asks",
+  (typed) => {
+    expect(isDoubtful(typed)).toBe(true);
+    const rate = { ...newRow("optimizer.learning_rate", 1e-4), values: typed };
+    expect(sweepOf({ ...NEW_SWEEP, rows: [rate] }, "rates", {}).vary).toEqual({ "optimizer.learning_rate": typed.trim() });
+  },
+);
+
+test.each([
+  "8,16",
+  "8,16,32",
+  "8, 16",
+  "1e-4,5e-5",
+  "0, 0.1",
+  "0.5,1",
+  "lora, lokr",
+  "[8,4], [16,8]",
+  "[0,5],[0,6]",
+  '"0,5", "1"',
+  "0",
+  "10_anna,11_bert",
+  "",
+])("in %s no comma can be a decimal one", (typed) => expect(isDoubtful(typed)).toBe(false));
 
 test("a draft is what a sweep's file says, and what is left empty is not said", () => {
   const rank = { ...newRow("network.rank", 8), values: "8, 16" };

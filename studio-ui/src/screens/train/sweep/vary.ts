@@ -80,7 +80,7 @@ export function sweepOf(draft: SweepDraft, name: string, settings: Tree): Tree {
 }
 
 function variedBy(row: Row): Json {
-  if (row.form === "values") return valuesIn(row.values);
+  if (row.form === "values") return isDoubtful(row.values) ? row.values.trim() : valuesIn(row.values);
   const said: [string, Json | undefined][] = [
     ["from", typed(row.from)],
     ["to", typed(row.to)],
@@ -98,6 +98,21 @@ const VALUE = /\s*("(?:[^"\\]|\\.)*"|\[[^\]]*\]|[^,]+)\s*(?:,|$)/g;
 export function valuesIn(text: string): Json[] {
   const parts = [...text.matchAll(VALUE)].map(([, part = ""]) => part.trim());
   return parts.filter(Boolean).map(valueIn);
+}
+
+/**
+ * Whether a comma may be that of a decimal number, as in `0,0001` or `1,5e-4`: the studio then asks for a point. `8,16` are two values, but beside
+ * others with spaces, as in `1,5, 2,5`, nobody knows.
+ */
+export function isDoubtful(text: string): boolean {
+  const plain = text.replace(/"(?:[^"\\]|\\.)*"|\[[^\]]*\]/g, " ");
+  const pieces = plain.split(/[,;]?\s+|;/).filter(Boolean);
+  return pieces.some((piece) => {
+    if (!/^[-+]?\d+(,\d+)+(e[-+]?\d+)?$/i.test(piece)) return false;
+    const [first = "", ...others] = piece.replace(/^[-+]/, "").split(",");
+    const small = first === "0" || others.some((other) => /^0\d/.test(other));
+    return pieces.length > 1 || small || /e/i.test(piece);
+  });
 }
 
 function valueIn(text: string): Json {
