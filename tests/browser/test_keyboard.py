@@ -70,6 +70,22 @@ def test_a_training_is_begun_without_a_mouse(page: Page, studio: RunningStudio, 
     studio.client.post(f"jobs/{job['id']}:cancel")
 
 
+def test_a_key_that_is_held_changes_a_picture_once(page: Page, studio: RunningStudio, project: str, console: Console) -> None:
+    page.goto(f"{studio.client.address}projects/{project}/images/0.png")
+    expect(page.get_by_role("button", name="Flip")).to_be_visible()
+    for _ in range(4):
+        page.keyboard.down("f")
+    page.keyboard.up("f")
+    expect(page.get_by_role("alert").filter(has_text="1 picture")).to_have_count(1)
+    for _ in range(4):
+        page.keyboard.down("Delete")
+    page.keyboard.up("Delete")
+    page.wait_for_url("**/images?*")
+    expect(page.get_by_role("gridcell")).to_have_count(4)
+    assert len(studio.client.get(f"projects/{project}/history")) == 2
+    console.expect("(Not Found)")  # a picture that is gone
+
+
 def test_dialogs_give_the_focus_back_to_what_opened_them(page: Page) -> None:
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()

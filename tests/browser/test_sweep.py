@@ -126,6 +126,8 @@ def test_what_varies_is_planned_and_refused_in_place_and_is_there_after_a_reload
     plan = page.get_by_role("region", name="The sweep")
     expect(plan.get_by_role("alert")).to_contain_text("network.rank")
     expect(page.get_by_role("button", name="Start the sweep")).to_be_disabled()
+    values.fill("0,5")
+    expect(plan.get_by_role("alert")).to_contain_text("a comma may be a decimal one")
     values.fill("1, 2")
     expect(plan.get_by_text("Of all trainings together")).to_be_visible()
     expect(plan.get_by_role("alert")).to_have_count(0)
