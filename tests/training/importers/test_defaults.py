@@ -527,3 +527,58 @@ def test_no_value_of_the_options_that_are_read_together_is_a_traceback(tmp_path,
         job(tmp_path, FLUX, train={name: value})
     for name in ("resolution", "folder_path", "caption_ext", "network_weight", "keep_tokens"):
         job(tmp_path, datasets=[{"folder_path": "a", name: value}])
+
+
+# -- sd-scripts: a configuration without its script -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ('network_module="networks.lora_flux"',),
+        ('network_module="lycoris.kohya"', 'network_args=["algo=lokr"]', 'clip_l="c"', 'ae="a"', 't5xxl="t"'),
+        ('model_train_type="flux-lora"', 'network_module="lycoris.kohya"'),
+    ],
+)
+def test_a_configuration_without_its_script_is_for_the_family_that_its_options_are_of(tmp_path, lines):
+    found = sd_scripts(tmp_path, *lines, 'timestep_sampling="shift"', "discrete_flow_shift=3.1582", "guidance_scale=1.0")
+    flow = found.settings.flow
+    assert (flow.timestep_sampling, flow.discrete_flow_shift, flow.model_prediction_type) == ("shift", 3.1582, "sigma_scaled")
+    assert not {"timestep_sampling", "discrete_flow_shift", "guidance_scale"} & left(found).keys()
+
+
+def test_an_optional_part_alone_tells_no_family(tmp_path):
+    assert "flow models" in left(sd_scripts(tmp_path, 'ae="a"', 'timestep_sampling="shift"'))["timestep_sampling"]
+
+
+def test_a_configuration_without_its_script_is_for_the_family_of_its_base(tmp_path):
+    from tests.models.toys import toy_folder
+
+    base = f"pretrained_model_name_or_path='{toy_folder('sdxl').as_posix()}'"
+    assert "ignores it for this family" in left(sd_scripts(tmp_path, base, "clip_skip=2"))["clip_skip"]
+    assert "clip_skip" not in left(sd_scripts(tmp_path, "clip_skip=2"))
+
+
+def test_what_sd_trainer_trains_besides_loras_is_refused(tmp_path):
+    found = sd_scripts(tmp_path, 'model_train_type="sdxl-finetune"')
+    assert found.settings is None
+    assert "sdxl-lora" in found.fault
+
+
+def test_prompts_are_read_from_a_file_beside_the_settings(tmp_path):
+    (tmp_path / "prompts.txt").write_text("a lamp --s 20\n", encoding="utf-8")
+    for name in ("prompts.txt", r"C:\\train\\prompts.txt"):
+        found = sd_scripts(tmp_path, f'sample_prompts="{name}"')
+        assert (found.settings.samples.prompts, found.settings.samples.steps) == (["a lamp"], 20)
+    (tmp_path / "prompts.txt").write_bytes("a größe".encode("cp1252"))
+    assert "not UTF-8" in left(sd_scripts(tmp_path, 'sample_prompts="prompts.txt"'))["sample_prompts"]
+
+
+def test_numbers_that_are_written_as_text_are_off_at_0(tmp_path):
+    found = sd_scripts(tmp_path, 'network_dim="8"', 'network_alpha="0"', 'scale_weight_norms="0"', 'learning_rate="1e-4"')
+    assert (found.settings.network.alpha, found.settings.network.scale_weight_norms, found.settings.optimizer.learning_rate) == (
+        8,
+        None,
+        1e-4,
+    )
+    assert found.fault == ""

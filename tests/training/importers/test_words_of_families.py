@@ -3,6 +3,7 @@
 OneTrainer: modules/util/enum/ModelType.py at 034da92, and KREA_2 of modules/modelLoader/Krea2ModelLoader.py. SimpleTuner: simpletuner/helpers/models/
 model_metadata.json at 16774a3, krea2/model.py at af3c259; its quickstarts write z-image. ai-toolkit: `arch` of the classes in
 extensions_built_in/diffusion_models at 072783b and of krea2/krea2.py at 7a089fd; switches of config/examples. It takes off what is behind a colon.
+SD-Trainer (lora-scripts): model_train_type of mikazuki/app/api.py; "sd-lora" is for both Stable Diffusion 1.x and 2.x.
 """
 
 import json
@@ -54,6 +55,7 @@ def test_a_word_means_its_family_or_is_refused_by_name(trainer, word, family, tm
 
 def test_no_record_has_a_word_that_was_not_looked_up():
     known = {(trainer, word) for trainer, word, family in ROWS if family is not None} | {("ai-toolkit", "sd")}
+    known |= {("SD-Trainer", "sd-lora"), ("SD-Trainer", "sdxl-lora"), ("SD-Trainer", "flux-lora"), ("SD-Trainer", "chroma-lora")}
     assert {
         (trainer, word) for family in FAMILIES.values() for trainer, words in family.called_elsewhere.items() for word in words
     } <= known

@@ -148,7 +148,7 @@ CHROMA = Family(
     ),
     caption_step=1,
     clip_skip=ClipSkip("clip skip is not used: Chroma reads T5's last layer"),
-    called_elsewhere={"ai-toolkit": ("chroma",), "OneTrainer": ("CHROMA_1",), "SimpleTuner": ("chroma",)},
+    called_elsewhere={"SD-Trainer": ("chroma-lora",), "ai-toolkit": ("chroma",), "OneTrainer": ("CHROMA_1",), "SimpleTuner": ("chroma",)},
     sd_scripts=SdScripts(
         script="flux_train_network.py",
         base_model_version={"flow": "chroma"},

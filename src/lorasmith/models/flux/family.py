@@ -162,6 +162,7 @@ FLUX = Family(
     ),
     clip_skip=ClipSkip("clip skip is not used: Flux reads CLIP's pooled state and T5's last layer"),
     called_elsewhere={
+        "SD-Trainer": ("flux-lora",),
         "ai-toolkit": (
             "is_flux",
             "flux",

@@ -63,6 +63,7 @@ SD1 = Family(
     captions=SENTENCES,
     clip_skip=ClipSkip("clip skip 1 for photographs and the plain base, 2 for anime models made from the leaked one", most=2, for_tags=2),
     called_elsewhere={
+        "SD-Trainer": ("sd-lora",),
         "ai-toolkit": (
             "sd",
             "sd1",

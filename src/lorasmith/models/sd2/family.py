@@ -70,6 +70,7 @@ SD2 = Family(
     captions=SENTENCES,
     clip_skip=ClipSkip("clip skip 1: its text encoder has lost its last layer already"),
     called_elsewhere={
+        "SD-Trainer": ("sd-lora",),
         "ai-toolkit": (
             "is_v2",
             "sd2",

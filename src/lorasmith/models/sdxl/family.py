@@ -103,6 +103,7 @@ SDXL = Family(
     captions=SENTENCES,
     clip_skip=ClipSkip("clip skip is not set by custom: SDXL reads the last but one layer of both text encoders (UIs call that 2)", most=2),
     called_elsewhere={
+        "SD-Trainer": ("sdxl-lora",),
         "ai-toolkit": (
             "is_xl",
             "sdxl",

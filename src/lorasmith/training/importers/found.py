@@ -5,10 +5,15 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.family import SdScripts
+from lorasmith.models.open import SEPARATE_PARTS
+
+SD_TRAINER = "SD-Trainer"
+"""The page of lora-scripts, whose files name what is trained as `model_train_type`."""
 
 SCRIPTS: Mapping[str, tuple[str, ...]] = {
     script: tuple(name for name, family in FAMILIES.items() if family.sd_scripts and family.sd_scripts.script == script)
@@ -24,6 +29,25 @@ def family_of_script(script: str, model_type: str) -> str | None:
     return types.get(model_type, families[0]) if len(types) == len(families) else None
 
 
+def family_of_options(options: Mapping[str, Any]) -> str | None:
+    """The family that options of no known script are for: SD-Trainer names it, or the network's module or the parts of the base are its own.
+
+    None where only the base tells.
+    """
+    named = [name for name, family in FAMILIES.items() if options.get("model_train_type") in family.called_elsewhere.get(SD_TRAINER, ())]
+    if len(named) == 1:
+        return named[0]
+    known = (family.sd_scripts for family in FAMILIES.values())
+    scripts = {each.script for each in known if each is not None and _is_for(each, options)}
+    return family_of_script(scripts.pop(), str(options.get("model_type") or "")) if len(scripts) == 1 else None
+
+
+def _is_for(family: SdScripts, options: Mapping[str, Any]) -> bool:
+    parts = [option for option, ours in family.options.items() if ours.removeprefix("base.") in SEPARATE_PARTS]
+    has_its_parts = bool(parts) and all(options.get(option) for option in parts)
+    return has_its_parts or options.get("network_module") == family.network_module != SdScripts.network_module
+
+
 @dataclass
 class Found:
     """What a file holds."""
@@ -36,6 +60,8 @@ class Found:
     """Option -> what the file calls it, where that differs."""
     subsets: list[dict[str, Any]] = field(default_factory=list)
     """The folders of a dataset configuration, each with all options that hold for it."""
+    file: Path = Path()
+    """Where it is, which other files may be beside."""
     family: str | None = None
     """Family of the base, where the file tells."""
     is_training: bool = True

@@ -12,9 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lorasmith.errors import SettingsError
+from lorasmith.errors import LorasmithError, SettingsError
+from lorasmith.models.families import FAMILIES
+from lorasmith.models.open import detect_family
 from lorasmith.training.importers.draft import Check, Draft
-from lorasmith.training.importers.found import Found, switch
+from lorasmith.training.importers.found import Found, family_of_options, switch
 from lorasmith.training.importers.sd_scripts_files import read_settings_file
 from lorasmith.training.importers.sd_scripts_folders import OF_FOLDERS, take_folders
 from lorasmith.training.importers.sd_scripts_options import DEFAULTS, LEFT, OPTIONS, drop_rates, finds_own_rate
@@ -37,10 +39,14 @@ def read_sd_scripts(file: Path) -> tuple[str, Draft, Check, Sequence[str]]:
 
 def draft_of(found: Found, file: Path) -> tuple[str, Draft, Check, Sequence[str]]:
     """What a file of sd-scripts holds as a draft; raises SettingsError where it holds no option."""
+    found.file = file
     draft = SdScriptsDraft(found=found, off=list(found.off))
     for option, why in found.unused.items():
         draft.leave(option, None, why)
     _complete_names(found)
+    found.family = (
+        found.family or family_of_options(found.options) or _family_of_base(str(found.options.get("pretrained_model_name_or_path") or ""))
+    )
     take_folders(draft)
     if finds_own_rate(found.options):
         drop_rates(draft, found.options, found.called)
@@ -55,6 +61,17 @@ def draft_of(found: Found, file: Path) -> tuple[str, Draft, Check, Sequence[str]
     else:
         draft.put("(not in the file)", "training.epochs", 10, "it does not say how long to train; 10 is usual")
     return found.form, draft, lambda settings: _warnings(settings, found), found.notes
+
+
+def _family_of_base(path: str) -> str | None:
+    """The family of a base that is here; None where it is not, or is not one that sd-scripts trains."""
+    if not path or not Path(path).exists():
+        return None
+    try:
+        family = detect_family(path)
+    except LorasmithError:
+        return None
+    return family if FAMILIES[family].sd_scripts is not None else None
 
 
 def _warnings(settings: Settings, found: Found) -> list[str]:

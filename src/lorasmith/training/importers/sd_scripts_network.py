@@ -85,7 +85,7 @@ def dim(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
 def alpha(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     if is_whole_lokr(draft):
         draft.leave(theirs, value, "it has no effect on a LoKr whose matrices are whole, there as here")
-    elif value:
+    elif typed(value):
         draft.put(theirs, "network.alpha", value)
     else:
         draft.put(theirs, "network.alpha", draft.options.get("network_dim") or 4, "0 means the same as the rank there")

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.samplers import SAMPLERS
-from lorasmith.training.importers.found import Found, typed, words_of
+from lorasmith.training.importers.found import SD_TRAINER, Found, typed, words_of
 from lorasmith.training.importers.sd_scripts_network import USUAL_RATE, alpha, dim, loraplus_outside, network_args, network_module
 from lorasmith.training.importers.sd_scripts_prompts import put_sample_prompts
 from lorasmith.training.importers.sd_scripts_rows import (
@@ -358,6 +358,14 @@ def _min_snr_gamma(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
         draft.put(theirs, "loss.min_snr_gamma", value)
 
 
+def _train_type(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
+    known = {name for family in FAMILIES.values() for name in family.called_elsewhere.get(SD_TRAINER, ())}
+    if value in known:
+        draft.leave(theirs, value, "the family is found by looking at the base")
+    else:
+        draft.refuse(theirs, value, f"settings of it are not read. Give settings of {', '.join(sorted(known))}")
+
+
 OPTIONS: dict[str, Row] = {
     # base
     "pretrained_model_name_or_path": to("base.path", str),
@@ -365,6 +373,7 @@ OPTIONS: dict[str, Row] = {
         option: of_families(option)
         for family in FAMILIES.values() if family.sd_scripts for option, ours in family.sd_scripts.options.items() if ours
     },
+    "model_train_type": _train_type,
     "v_parameterization": where_on("base.prediction_type", "v_prediction"),
     "clip_skip": _clip_skip, "max_token_length": _max_token_length,
     "apply_t5_attn_mask": where_on("base.t5_attention_mask", True, "the same by its name here"),

@@ -9,6 +9,7 @@ from typing import Any
 
 from lorasmith.errors import SettingsError
 from lorasmith.models.prompts.lines import PromptLine, as_line, read_line, read_prompt_file
+from lorasmith.training.importers.documents import beside, read_text
 from lorasmith.training.importers.sd_scripts_rows import SdScriptsDraft
 
 SHARED = ("width", "height", "steps", "cfg_scale", "negative_prompt", "sampler")
@@ -17,18 +18,20 @@ SHARED = ("width", "height", "steps", "cfg_scale", "negative_prompt", "sampler")
 
 def put_sample_prompts(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     """Put the prompts into the draft; flags that nothing here reads are named."""
-    text, path = str(value), Path(str(value))
-    if path.suffix.lower() in (".txt", ".toml", ".json") and "\n" not in text:
-        if not path.is_file():
+    text = str(value)
+    if Path(text).suffix.lower() in (".txt", ".toml", ".json") and "\n" not in text:
+        path = beside(text, draft.found.file)
+        if path is None:
             draft.leave(theirs, value, "the file is not here; write its prompts into samples.prompts")
             return
-        if path.suffix.lower() != ".txt":
-            try:
+        try:
+            if path.suffix.lower() != ".txt":
                 _put(draft, theirs, read_prompt_file(path))
-            except SettingsError as error:
-                draft.leave(theirs, value, str(error))
+                return
+            text = read_text(path)
+        except SettingsError as error:
+            draft.leave(theirs, value, str(error))
             return
-        text = path.read_text(encoding="utf-8-sig")
     lines = [line.strip() for line in text.splitlines()]
     _put(draft, theirs, [_read(draft, theirs, line) for line in lines if line and not line.startswith("#")])
 

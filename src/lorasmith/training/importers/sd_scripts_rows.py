@@ -60,7 +60,7 @@ def where_on(ours: str, setting: Any, why: str = "") -> Row:
 
 def over_zero(ours: str) -> Row:
     """A row that is off at 0."""
-    return lambda draft, theirs, value: draft.put(theirs, ours, value) if value else None
+    return lambda draft, theirs, value: draft.put(theirs, ours, value) if typed(value) else None
 
 
 def of_flow(ours: str) -> Row:
@@ -70,9 +70,13 @@ def of_flow(ours: str) -> Row:
         if draft.found.is_flow:
             draft.put(theirs, ours, value)
         elif value not in (0, False):
-            draft.leave(theirs, value, "it is for flow models, and this is another family")
+            draft.leave(theirs, value, f"it is for flow models, and {_not_that(draft)}")
 
     return row
+
+
+def _not_that(draft: SdScriptsDraft) -> str:
+    return "this is another family" if draft.found.family is not None else "the file does not say that its base is one"
 
 
 def of_families(option: str) -> Row:
@@ -85,7 +89,7 @@ def of_families(option: str) -> Row:
             draft.put(theirs, own.options[option], value)
         elif value not in (0, False):
             titles = " and ".join(family.title for family in having)
-            draft.leave(theirs, value, f"it is for {titles}, and this is another family")
+            draft.leave(theirs, value, f"it is for {titles}, and {_not_that(draft)}")
 
     return row
 
