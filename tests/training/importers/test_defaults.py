@@ -529,6 +529,24 @@ def test_no_value_of_the_options_that_are_read_together_is_a_traceback(tmp_path,
         job(tmp_path, datasets=[{"folder_path": "a", name: value}])
 
 
+@pytest.mark.parametrize(
+    ("scaler", "scale"), [("NONE", 1), ("BATCH", 2), ("GLOBAL_BATCH", 2), ("GRADIENT_ACCUMULATION", 3), ("BOTH", 6), ("GLOBAL_BOTH", 6)]
+)
+def test_rates_of_onetrainer_are_scaled_by_the_pictures_of_a_step(tmp_path, scaler, scale):
+    rates = {"learning_rate": 1e-4, "text_encoder": {"learning_rate": 2e-5}}
+    found = preset(tmp_path, learning_rate_scaler=scaler, batch_size=4, gradient_accumulation_steps=9, **rates)
+    optimizer = found.settings.optimizer
+    assert (optimizer.learning_rate, optimizer.text_encoder_lr) == (pytest.approx(1e-4 * scale), pytest.approx(2e-5 * scale))
+    assert ("learning_rate_scaler" in said(found)["learning_rate"]) == (scale != 1)
+    assert "learning_rate_scaler" not in left(found)
+
+
+def test_layers_that_onetrainer_leaves_out_of_the_text_encoder_are_clip_skip(tmp_path):
+    assert preset(tmp_path, "STABLE_DIFFUSION_15", text_encoder_layer_skip=1).settings.base.clip_skip == 2
+    assert preset(tmp_path, "STABLE_DIFFUSION_15", text_encoder_layer_skip=0).settings.base.clip_skip == 1
+    assert "text_encoder_layer_skip" in left(preset(tmp_path, text_encoder_layer_skip=1))
+
+
 # -- sd-scripts: a configuration without its script -------------------------------------------------------------------------------
 
 

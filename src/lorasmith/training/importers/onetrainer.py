@@ -8,7 +8,9 @@ timesteps of modules/modelSetup/mixin/ModelSetupNoiseMixin.py at 0ad2768; layers
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +65,14 @@ def onetrainer_draft(tree: Mapping[str, Any], file: Path, form: str) -> tuple[st
     _take_timesteps(draft, flattened, is_flow)
     _take_layers(draft, flattened, is_flow)
     _take_second_encoder(draft, flattened, family)
+    _take_layer_skip(draft, flattened, family)
+    scale = _scale_of_rates(flattened)
     if not flattened.get("masked_training"):
         for name in ("unmasked_weight", "normalize_masked_area_loss"):
             flattened.pop(name, None)
     TABLE.take(draft, flattened)
     TABLE.fill_in(draft, flattened, DEFAULTS)
+    _scale_rates(draft, scale)
     for setting, default in {"loss.min_snr_gamma": 0.0, "checkpoints.save_every_n_epochs": 0}.items():
         if not draft.has(setting):
             draft.put("(not in the file)", setting, default, "off there, unless the file says otherwise")
@@ -216,6 +221,31 @@ def _schedule(draft: Draft, theirs: str, value: Any) -> None:
         draft.put(theirs, "schedule.lr_scheduler", "cosine_with_restarts", "the same by its name here")
     else:
         rows.schedule(draft, theirs, value)
+
+
+def _scale_of_rates(options: dict[str, Any]) -> float:
+    """By what learning_rate_scaler multiplies the rates: the square root of how many pictures a step has."""
+    scaler = str(options.pop("learning_rate_scaler", None) or "NONE").removeprefix("GLOBAL_")
+    batch, batches = (max(1.0, number_or(1, options.get(name))) for name in ("batch_size", "gradient_accumulation_steps"))
+    return math.sqrt((batch if scaler in ("BATCH", "BOTH") else 1) * (batches if scaler in ("GRADIENT_ACCUMULATION", "BOTH") else 1))
+
+
+def _scale_rates(draft: Draft, scale: float) -> None:
+    for name in ("learning_rate", "unet_lr", "text_encoder_lr", "text_encoder_2_lr"):
+        each = draft.carried.get(f"optimizer.{name}")
+        if each is not None and each.value and scale != 1:
+            scaled = f"{each.value:g} times {scale:g}, as learning_rate_scaler has it there"
+            draft.carried[each.ours] = replace(
+                each, value=float(f"{each.value * scale:.6g}"), why="; ".join(filter(None, (each.why, scaled)))
+            )
+
+
+def _take_layer_skip(draft: Draft, options: dict[str, Any], family: str | None) -> None:
+    """Layers of the text encoder that are left out at its end, where the family's clip skip is chosen: none is a clip skip of 1."""
+    skipped, known = number_or(0, options.get("text_encoder_layer_skip")), FAMILIES[family].sd_scripts if family is not None else None
+    if skipped > 0 and known is not None and known.reads_clip_skip:
+        del options["text_encoder_layer_skip"]
+        draft.put("text_encoder_layer_skip", "base.clip_skip", int(skipped) + 1, "layers left out there, and counted from 1 here")
 
 
 def _min_factor(draft: Draft, theirs: str, value: Any) -> None:
