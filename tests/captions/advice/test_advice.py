@@ -142,6 +142,14 @@ def test_no_weight_is_found_where_there_is_none(tag):
     assert found("prompt_weights", f"zorvex, {tag}") == []
 
 
+def test_a_placeholder_of_ai_toolkit_is_found_and_the_fix_writes_the_trigger():
+    texts = ("a photo of [trigger] in the snow", "[name], hat", "zorvex, [hat]")
+    (finding,) = found("placeholders", *texts)
+    assert (finding.subjects, finding.message) == (("0.txt", "1.txt"), "2 captions have a placeholder for the trigger.")
+    assert mended(finding, *texts) == ["a photo of zorvex in the snow", "zorvex, hat", "zorvex, [hat]"]
+    assert found("placeholders", *texts, triggers=())[0].fix.changes == ()
+
+
 def test_tokens_over_the_limit_and_exactly_what_falls_off(demo_tokenizer):
     texts = ("zorvex, happy, sitting, red hat", "happy")
     (finding,) = found("too_many_tokens", *texts, tokenizers=demo_tokenizer, limit=9)

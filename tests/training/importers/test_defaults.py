@@ -87,6 +87,16 @@ def test_denoising_steps_of_ai_toolkit_are_counted_from_pure_noise(tmp_path, tra
     assert job(tmp_path, FLUX, train=train).settings.noise.timesteps == timesteps
 
 
+def test_placeholders_in_prompts_of_ai_toolkit_are_the_trigger(tmp_path):
+    sample = {"prompts": ["[trigger] in the snow", "a [name]", "a lamp"]}
+    found = job(tmp_path, trigger_word="zorvex", sample=sample)
+    assert (found.settings.captions.trigger, found.settings.samples.prompts) == (
+        "zorvex",
+        ["{trigger} in the snow", "a {trigger}", "a lamp"],
+    )
+    assert job(tmp_path, sample=sample).settings.samples.prompts == ["in the snow", "a", "a lamp"]
+
+
 def test_a_list_of_resolutions_is_a_folder_for_each(tmp_path):
     found = job(
         tmp_path,

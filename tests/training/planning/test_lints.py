@@ -132,6 +132,11 @@ CASES = {
         {"without": ["captions.trigger"], "samples__prompts": ["x"]},
     ),
     "second_tag_shuffled": ({**TWO_APART, "captions__keep_tokens": 1}, "outfit", TWO_APART),
+    "placeholders_in_captions": ({"captions": (f"{TAGS}, [trigger]", TAGS)}, "10 of 20 captions have [trigger]", {"captions": (f"{TAGS}, [hat]",)}),
+    "choices_not_drawn": ({"captions": (f"{TAGS}, {{red|blue}} hat",)}, "{red|blue}", {"captions": (f"{TAGS}, {{red|blue}} hat",), "captions__enable_wildcard": True}),
+    "separator_of_kept_tags_not_read": (
+        {"captions": (f"zorvex ||| {TAGS}",)}, "|||", {"captions": (f"zorvex ||| {TAGS}",), "captions__keep_tokens_separator": "|||"},
+    ),
     "many_captions_dropped": ({"captions__caption_dropout_rate": 0.1}, "0.1", {**STYLE, "captions__caption_dropout_rate": 0.1}),
     "lines_not_trained": (
         {"captions": (f"{TAGS}\n{SENTENCE}",)}, "20 of 20", {"captions": (f"{TAGS}\n{SENTENCE}",), "datasets__caption_lines": "all"},

@@ -19,6 +19,7 @@ RULES: dict[str, Rule] = {
     "trigger_leaks": triggers.trigger_leaks,
     "trigger_in_regularisation": triggers.trigger_in_regularisation,
     "prompt_weights": text.prompt_weights,
+    "placeholders": text.placeholders,
     "too_many_tokens": text.too_many_tokens,
     "breaks_not_read": text.breaks_not_read,
     "lines_not_trained": text.lines_not_trained,

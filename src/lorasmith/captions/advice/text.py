@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from lorasmith.captions.advice.checked import CheckedCaptions, captions_that, most_common, of_all, share
 from lorasmith.captions.breaks import AT_BREAKS, BREAK, CHUNK
+from lorasmith.captions.marks import PLACEHOLDER
 from lorasmith.captions.token_limit import Tokenizer, lines_below, tokens_taken, training_line, what_falls_off
 from lorasmith.findings import CaptionChange, Change, Evidence, Finding, Fix, SettingChange
 from lorasmith.pages.numbers import count
@@ -88,6 +89,19 @@ def prompt_weights(checked: CheckedCaptions) -> Iterator[Finding]:
             message=captions_that(found, "has weights as in prompts", "have weights as in prompts"),
             why="Trainers read them as plain text, so the model learns brackets and digits.",
             fix=Fix("Write the bare tag.", tuple(changes)), details=marks,
+        )  # fmt: skip
+
+
+def placeholders(checked: CheckedCaptions) -> Iterator[Finding]:
+    """`[trigger]` and `[name]`, which ai-toolkit alone replaces by the trigger."""
+    keys = tuple(key for key, caption in checked.captions.items() if re.search(PLACEHOLDER, caption.text))
+    if keys:
+        mend = CaptionChange("regex", {"pattern": PLACEHOLDER, "replacement": ", ".join(checked.triggers).replace("\\", r"\\")})
+        yield Finding(
+            code="captions.placeholders", severity="error", about="caption", subjects=keys, evidence=of_all(keys, checked),
+            message=captions_that(keys, "has a placeholder for the trigger", "have a placeholder for the trigger"),
+            why="ai-toolkit writes the trigger in its place; here it is read as the word in brackets.",
+            fix=Fix("Write the trigger in its place.", (mend,) if checked.triggers else ()),
         )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lorasmith.captions.marks import PLACEHOLDER
 from lorasmith.dotted import dotted
 from lorasmith.errors import SettingsError
 from lorasmith.models.families import FAMILIES
@@ -161,7 +162,10 @@ def _take_samples(draft: Draft, process: dict[str, Any]) -> None:
     listed = [each.get("prompt") for each in sample.get("samples") or [] if isinstance(each, Mapping)]
     prompts = [str(prompt) for prompt in (sample.get("prompts") or listed) if prompt]
     if prompts:
-        draft.put("sample.prompts", "samples.prompts", prompts)
+        has_trigger = bool(process.get("trigger_word"))
+        named = [re.sub(PLACEHOLDER, "{trigger}" if has_trigger else "", prompt).strip() for prompt in prompts]
+        why = "[trigger] and [name] are {trigger} here" if has_trigger else "[trigger] and [name] are nothing there without a trigger_word"
+        draft.put("sample.prompts", "samples.prompts", named, why if named != prompts else "")
     process["sample"] = {key: value for key, value in sample.items() if key not in ("prompts", "samples") and (prompts or key == "sampler")}
 
 
@@ -244,7 +248,7 @@ def _patterns(excludes: bool) -> Any:
 TABLE = OptionTable(
     TRAINER,
     rows={
-        "trigger_word": rows.to("captions.trigger", str),
+        "trigger_word": rows.to("captions.trigger", str, "it is put in front of every caption; there, of those that do not have it"),
         "network.type": rows.kind({"lora": "lora", "locon": "lora", "lokr": "lokr"}),
         "network.linear": rows.whole_rank("network.rank"), "network.rank": rows.whole_rank("network.rank"), "network.linear_alpha": rows.to("network.alpha", float),
         "network.alpha": rows.to("network.alpha", float), "network.conv": rows.whole_rank("network.conv_rank"), "network.conv_alpha": rows.to("network.conv_alpha", float),

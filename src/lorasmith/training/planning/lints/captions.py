@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 from lorasmith.captions.breaks import AT_BREAKS, BREAK, CHUNK
 from lorasmith.captions.caption import Caption
+from lorasmith.captions.marks import CHOICES, KEEP_TOKENS_SEPARATOR, PLACEHOLDER
+from lorasmith.captions.rules import CaptionRules
 from lorasmith.captions.token_limit import lines_below
 from lorasmith.findings import Evidence, Fix, SettingChange
 from lorasmith.guides import BOOTCAMP, COLAB, CRASH_COURSE, FUNDAMENTALS, SEAART, guides
@@ -108,6 +113,46 @@ def lines_not_trained(run: RunFacts) -> Findings:
             fix=set_to("captions.caption_lines", "random", 'Set captions.caption_lines to "random" or "all", or leave it if one line is enough.'),
             source="how sd-scripts reads captions",
         )  # fmt: skip
+
+
+@lint
+def placeholders_in_captions(run: RunFacts) -> Findings:
+    having = sum(re.search(PLACEHOLDER, caption.text) is not None for caption in run.captions)
+    if having:
+        yield warning(
+            f"{having:,} of {count(len(run.captions), 'caption')} {'has' if having == 1 else 'have'} [trigger] or [name].",
+            evidence=Evidence(having, "captions"), why="ai-toolkit writes the trigger in its place; here it is read as the word in brackets.",
+            fix=Fix("Write the trigger in its place; lorasmith captions check FOLDER names them."),
+            source="how ai-toolkit reads captions",
+        )  # fmt: skip
+
+
+@lint
+def choices_not_drawn(run: RunFacts) -> Findings:
+    having = _count(run, lambda text, rules: not rules.wildcards and CHOICES.search(text) is not None)
+    if having:
+        yield warning(
+            f"{having:,} of {count(len(run.captions), 'caption')} {'has' if having == 1 else 'have'} choices as in {{red|blue}}, and captions.enable_wildcard is off.",
+            evidence=Evidence(having, "captions"), why="The braces and all choices are read as they are.",
+            fix=set_to("captions.enable_wildcard", True), source="how sd-scripts reads captions",
+        )  # fmt: skip
+
+
+@lint
+def separator_of_kept_tags_not_read(run: RunFacts) -> Findings:
+    having = _count(run, lambda text, rules: rules.keep_tokens_separator is None and KEEP_TOKENS_SEPARATOR in text)
+    if having:
+        yield warning(
+            f"{having:,} of {count(len(run.captions), 'caption')} {'has' if having == 1 else 'have'} {KEEP_TOKENS_SEPARATOR}, and captions.keep_tokens_separator is not set.",
+            evidence=Evidence(having, "captions"), why="It is read as text, and does not part the tags that are kept from those that are shuffled.",
+            fix=set_to("captions.keep_tokens_separator", KEEP_TOKENS_SEPARATOR), source="how sd-scripts reads captions",
+        )  # fmt: skip
+
+
+def _count(run: RunFacts, has: Callable[[str, CaptionRules], bool]) -> int:
+    """How many captions have something, by their folders' rules."""
+    of_folders = [dataset.caption_rules(run.settings.captions.rules) for dataset in run.settings.datasets]
+    return sum(has(item.picture.caption or "", of_folders[item.dataset]) for item in run.pictures)
 
 
 @lint
