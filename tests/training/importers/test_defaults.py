@@ -540,6 +540,22 @@ def test_no_value_of_the_options_that_are_read_together_is_a_traceback(tmp_path,
 
 
 @pytest.mark.parametrize(
+    ("options", "rate"),
+    [
+        ({"lr_scale": True, "train_batch_size": 2, "gradient_accumulation_steps": 8}, 16e-5),
+        ({"lr_scale": "true", "lr_scale_sqrt": True, "train_batch_size": 2, "gradient_accumulation_steps": 8}, 4e-5),
+        ({"lr_scale": True}, 4e-5), ({"lr_scale_sqrt": True}, 1e-5), ({}, 1e-5),
+    ],
+)  # fmt: skip
+def test_the_rate_of_simpletuner_is_scaled_by_the_pictures_of_a_step(tmp_path, options, rate):
+    found = config(tmp_path, learning_rate=1e-5, lr_scheduler="polynomial", lr_end=1e-6, max_train_steps=100, **options)
+    assert found.settings.optimizer.learning_rate == pytest.approx(rate)
+    assert found.settings.schedule.lr_scheduler_min_lr_ratio == pytest.approx(1e-6 / rate, rel=1e-4)
+    assert ("lr_scale" in said(found)["learning_rate"]) == ("lr_scale" in options)
+    assert not {"lr_scale", "lr_scale_sqrt"} & left(found).keys()
+
+
+@pytest.mark.parametrize(
     ("scaler", "scale"), [("NONE", 1), ("BATCH", 2), ("GLOBAL_BATCH", 2), ("GRADIENT_ACCUMULATION", 3), ("BOTH", 6), ("GLOBAL_BOTH", 6)]
 )
 def test_rates_of_onetrainer_are_scaled_by_the_pictures_of_a_step(tmp_path, scaler, scale):

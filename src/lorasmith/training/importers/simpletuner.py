@@ -8,7 +8,9 @@ of get_lr_scheduler in helpers/training/custom_schedule.py at 03ab0ac, whose wav
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,7 @@ def read_simpletuner(file: Path) -> tuple[str, Draft, Check, Sequence[str]] | No
     _take_size(draft, options)
     captions = str(options.pop("caption_strategy", None) or "filename")
     _take_folders(draft, options.pop("data_backend_config", None), captions, file, notes)
+    scaled = _scale_rate(draft, options)
     _take_schedule(draft, options)
     _take_length(draft, options)
     _take_optimizer_config(draft, options)
@@ -85,6 +88,8 @@ def read_simpletuner(file: Path) -> tuple[str, Draft, Check, Sequence[str]] | No
     options = dotted(options)
     TABLE.take(draft, options)
     TABLE.fill_in(draft, options, DEFAULTS)
+    if scaled and (rate := draft.carried.get("optimizer.learning_rate")):
+        draft.carried[rate.ours] = replace(rate, why=scaled)
     if draft.has("samples.prompts"):
         TABLE.fill_in(draft, options, SAMPLE_DEFAULTS)
     if is_flow or not draft.has("loss.min_snr_gamma"):
@@ -242,6 +247,19 @@ def _take_noise(draft: Draft, options: dict[str, Any]) -> None:
         draft.leave("input_perturbation_steps", steps, "noise.ip_noise_gamma holds for the whole run")
 
 
+def _scale_rate(draft: Draft, options: dict[str, Any]) -> str:
+    """Multiply the rate as lr_scale does, by the pictures of a step or their square root; why it is another one, "" where it is not."""
+    is_scaled, by_root = (typed(options.pop(name, None)) is True for name in ("lr_scale", "lr_scale_sqrt"))
+    if not is_scaled:
+        draft.off += ["lr_scale_sqrt"] * by_root
+        return ""
+    rate = number_or(4e-7, options.get("learning_rate"))
+    pictures = number_or(4, options.get("train_batch_size")) * number_or(1, options.get("gradient_accumulation_steps"))
+    scale = math.sqrt(pictures) if by_root else pictures
+    options["learning_rate"] = float(f"{rate * scale:.6g}")
+    return f"{rate:g} times {scale:g}, as lr_scale has it there on one GPU"
+
+
 def _take_schedule(draft: Draft, options: dict[str, Any]) -> None:
     """The schedule with the rate where it ends. A cosine has no warm-up there, and its length is what is called so."""
     name, warmup = str(options.get("lr_scheduler") or "").strip().lower(), int(number_or(0, options.get("lr_warmup_steps")))
@@ -361,8 +379,7 @@ TABLE = OptionTable(
         "validation_negative_prompt": rows.to("samples.negative_prompt", str),
         "adam_beta1": lambda draft, theirs, value: None if value == 0.9 else draft.leave(theirs, value, "set optimizer.args.betas"),
         "adam_beta2": lambda draft, theirs, value: None if value == 0.999 else draft.leave(theirs, value, "set optimizer.args.betas"),
-        "adam_epsilon": rows.optimizer_argument("eps"), "loss_type": rows.to("loss.loss_type", str), "lr_scale": lambda draft, theirs, value: (
-            draft.leave(theirs, value, "the rate is multiplied by the size of the batch there; multiply optimizer.learning_rate") if value else None),
+        "adam_epsilon": rows.optimizer_argument("eps"), "loss_type": rows.to("loss.loss_type", str),
     },
     left={
         "output_dir": "the run's folder holds everything; give it with: lorasmith train --out", "lycoris_config": "write its algorithm and sizes as network settings",
@@ -375,7 +392,7 @@ TABLE = OptionTable(
         "allow_tf32": "results do not depend on it", "attention_mechanism": "torch's own attention is used", "quantize_via": "look at base.quantize",
         "text_encoder_*_precision": "look at base.quantize", "model_flavour": "give the base with base.path", "max_workers": "results do not depend on it",
         "compress_disk_cache": "caches are kept by content", "fuse_*": "results do not depend on it", "controlnet*": "it is for another kind of network", "flow_*": "look at the flow section", "flux_*": "it is not offered",
-        "soft_*": "look at loss.min_snr_gamma", "use_soft_min_snr": "look at loss.min_snr_gamma", "lr_scale_sqrt": "rates are as the settings give them",
+        "soft_*": "look at loss.min_snr_gamma", "use_soft_min_snr": "look at loss.min_snr_gamma",
         "ema_*": "results do not depend on it", "optimizer_*": "look at optimizer.args", "offload_*": "it is not offered", "*offload*": "it is not offered", "ramtorch*": "it is not offered",
         "musubi_*": "it is not offered", "gradient_checkpointing_*": "look at training.gradient_checkpointing", "gradient_precision": "gradients are summed in 32 bits", "dynamo_*": "blocks are compiled by torch's own backend, for fixed sizes",
         "tread_*": "it is not offered", "crepa_*": "it is for video", "scheduled_sampling_*": "it is not offered", "diff2flow_*": "it is not offered", "caption_strategy": "captions are read from a .txt beside each picture",
