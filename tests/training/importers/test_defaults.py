@@ -591,6 +591,17 @@ def test_a_configuration_without_its_script_is_for_the_family_that_its_options_a
     assert not {"timestep_sampling", "discrete_flow_shift", "guidance_scale"} & left(found).keys()
 
 
+def test_base_weights_are_merged_each_by_its_multiplier(tmp_path):
+    found = sd_scripts(tmp_path, 'base_weights=["a.safetensors", "b.safetensors"]', "base_weights_multiplier=[0.5]")
+    assert [(str(each.path), each.strength) for each in found.settings.base.merge] == [("a.safetensors", 0.5), ("b.safetensors", 1.0)]
+    (tmp_path / "a.sh").write_text(
+        "accelerate launch train_network.py --train_data_dir p --base_weights a.safetensors --base_weights_multiplier 0.7"
+    )
+    found = import_settings(tmp_path / "a.sh", base="b")
+    assert [(str(each.path), each.strength) for each in found.settings.base.merge] == [("a.safetensors", 0.7)]
+    assert "base_weights_multiplier" in sd_scripts(tmp_path, "base_weights_multiplier=[0.5]").off
+
+
 def test_an_optional_part_alone_tells_no_family(tmp_path):
     assert "flow models" in left(sd_scripts(tmp_path, 'ae="a"', 'timestep_sampling="shift"'))["timestep_sampling"]
 

@@ -48,6 +48,23 @@ def _clip_skip(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
         draft.put(theirs, "base.clip_skip", value)
 
 
+def _base_weights(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
+    """LoRA files that are merged first, each with a multiplier of its own, or 1."""
+    files, multipliers = _each(value), _each(draft.options.get("base_weights_multiplier"))
+    strengths = [float(number) for number in multipliers] + [1.0] * len(files)
+    merged = [{"path": str(file), "strength": strength} for file, strength in zip(files, strengths, strict=False)]
+    draft.put(theirs, "base.merge", merged, "merged while it trains, and left out of samples")
+
+
+def _base_weights_multiplier(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
+    if draft.options.get("base_weights"):
+        draft.leave(theirs, value, "read together with base_weights")
+
+
+def _each(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value in (None, "") else [value]
+
+
 def _max_token_length(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
     known = draft.found.sd_scripts
     if known is not None and known.token_length_option != "max_token_length":
@@ -374,6 +391,7 @@ OPTIONS: dict[str, Row] = {
         for family in FAMILIES.values() if family.sd_scripts for option, ours in family.sd_scripts.options.items() if ours
     },
     "model_train_type": _train_type,
+    "base_weights": _base_weights, "base_weights_multiplier": _base_weights_multiplier,
     "v_parameterization": where_on("base.prediction_type", "v_prediction"),
     "clip_skip": _clip_skip, "max_token_length": _max_token_length,
     "apply_t5_attn_mask": where_on("base.t5_attention_mask", True, "the same by its name here"),
@@ -487,7 +505,6 @@ LEFT: dict[str, tuple[str, Any]] = {
             "huggingface_repo_visibility", "save_state_to_huggingface", "resume_from_huggingface", "async_upload"),
     **_left("the file's own metadata is written; edit it with: lorasmith lora", "metadata_title", "metadata_author", "metadata_description",
             "metadata_license", "metadata_tags", "training_comment", "no_metadata"),
-    **_left("no LoRA is merged into the base before training; give a base that has them in it", "base_weights", "base_weights_multiplier"),
     **_left("sd-scripts and its GUI do not read it either", "stop_text_encoder_training", "no_token_padding", "save_as_bool"),
     **_left("pictures are cropped about their middle, or with random_crop anywhere", "face_crop_aug_range"),
     **_left("masks count where a folder has them: datasets.alpha_mask or datasets.mask_path, or beside its pictures", "masked_loss"),
