@@ -54,6 +54,8 @@ def test_axes_are_read(said, key, labels):
         ("size=big", "grid.value", "'big' is not a size"),
         ("sampler=euler_b", "sampler.unknown", "did you mean"),
         ("?", "grid.axis", "names no axis"),
+        ("sr: , blue", "grid.value", "what is replaced, and it is empty"),
+        ("sr: red\rblue", "grid.value", "is not a list with commas between its values"),
     ],
 )
 def test_what_is_wrong_with_an_axis_is_said(said, code, words):
@@ -72,6 +74,8 @@ def test_each_axis_changes_its_part_of_a_cell():
     assert chosen("sr: red, blue", 1, start).request.prompt == "zorvex, blue hat <lora:a:1>"
     assert chosen("sr: red, blue", 1, start).request.negative_prompt == "blue sky"
     assert chosen("weight=0.5", 0, start).request.prompt == "zorvex, red hat <lora:a:0.5>"
+    shouted = Cell("base", PictureRequest("zorvex <LoRA:a:1>"))
+    assert chosen("weight=0.5", 0, shouted).request.prompt == "zorvex <lora:a:0.5>"
     given = Cell("base", start.request, (LoraUse(Path("a"), 1, 1), LoraUse(Path("b"), 0.2, 0.2)))
     assert chosen("weight=0.5", 0, given).loras == (LoraUse(Path("a"), 0.5, 0.5), LoraUse(Path("b"), 0.2, 0.2))
     assert chosen("cfg=4", 0, start).request.cfg_scale == 4

@@ -126,6 +126,8 @@ def test_what_would_be_generated_is_known_without_a_weight(run, monkeypatch):
         ({"x": "guidance=1,2"}, "grid.axis_without_effect"),
         ({"x": "sr: green, blue"}, "grid.not_in_prompt"),
         ({"x": "size=33x32"}, "sample.size_does_not_fit"),
+        ({"x": "size=0x32,32x32"}, "sample.size_does_not_fit"),
+        ({"x": "seed=1..101", "y": "weight=0..1:0.01"}, "grid.too_many_cells"),
         ({"x": "checkpoints", "prompt": "a <lora:tox:1>"}, "lora.not_in_folder"),
         ({"x": "checkpoints", "format": "gif"}, "grid.format"),
     ],

@@ -8,6 +8,7 @@ from lorasmith.errors import AdapterError, SettingsError
 from lorasmith.evaluation.sampling.loras import with_lora, with_loras
 from lorasmith.evaluation.sampling.sample import sample
 from lorasmith.models.open import open_base
+from lorasmith.models.prompts.parameters import read_parameters
 from lorasmith.models.texts import TextOptions
 from tests.bounds import assert_within_rounding, rounding_bound
 from tests.models.toys import toy_folder
@@ -71,8 +72,18 @@ def test_a_picture_for_each_prompt_from_a_base_by_name_or_opened(base, toy_base,
     assert alone.tobytes() != by_name[0].tobytes(), "at full strength"
 
 
+def test_a_prompt_that_was_cut_within_an_emoji_is_read_with_a_question_mark(base):
+    (cut,) = sample(base, "red cat \ud83d", steps=1)
+    assert cut.tobytes() == sample(base, "red cat ?", steps=1)[0].tobytes()
+    assert read_parameters(cut.info["parameters"]).request.prompt == "red cat \ud83d"
+
+
 def test_what_does_not_fit_is_refused_with_a_code(base, lora, tmp_path):
-    for refused, code in (({"precision": "fp8"}, "sample.unknown_precision"), ({"width": 33}, "sample.size_does_not_fit")):
+    for refused, code in (
+        ({"precision": "fp8"}, "sample.unknown_precision"), ({"width": 33}, "sample.size_does_not_fit"), ({"width": 0}, "sample.size_does_not_fit"),
+        ({"steps": 0}, "sample.value"), ({"steps": -1}, "sample.value"), ({"cfg_scale": float("nan")}, "sample.value"),
+        ({"cfg_scale": float("inf")}, "sample.value"),
+    ):  # fmt: skip
         with pytest.raises(SettingsError) as caught:
             sample("nowhere" if "precision" in refused else base, "red cat", **refused)
         assert caught.value.code == code

@@ -60,6 +60,8 @@ def test_names_are_looked_up_as_in_a1111(folder):
         with pytest.raises(AdapterError, match=words) as caught:
             loras.find(name)
         assert caught.value.code == code
+    (folder / "twin.safetensors").write_bytes((folder / "zorvex.safetensors").read_bytes())
+    assert LoraFolder(folder).find("twin") == folder / "twin.safetensors", "others below are called with their folders"
     with pytest.raises(AdapterError, match="--lora-folder"):
         LoraFolder(None).find("zorvex")
 

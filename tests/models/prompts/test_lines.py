@@ -44,6 +44,8 @@ def test_flags_of_both_programs_are_understood(line, values):
         ("a cat --w wide", "prompt.flag_value", "--w cannot be 'wide'"),
         ("a cat --s 0", "prompt.flag_value", "it must be 1 or more"),
         ("a cat --ss euler_b", "prompt.flag_value", "did you mean 'euler_a'"),
+        ("a cat --am 0.5,nan", "prompt.flag_value", "it must be finite numbers"),
+        ("a cat --batch_size 200 --n_iter 200", "prompt.flag_value", "it must be 10,000 at most"),
         ("a cat --s 20 --steps 30", "prompt.flag_twice", "Remove --steps"),
         ("a cat --prompt b", "prompt.flag_twice", "prompt twice"),
     ],
@@ -77,12 +79,13 @@ def test_several_lines_have_seeds_in_order_and_counts_are_pictures():
 def test_prompt_files_of_sd_scripts_are_read_in_all_forms(tmp_path):
     (tmp_path / "p.txt").write_text("\ufeff# mine\nred cat --s 5\n\n  blue cat --d 3\n", encoding="utf-8")
     (tmp_path / "p.toml").write_text('[prompt]\nsample_steps = 5\n[[prompt.subset]]\nprompt = "red cat"\n[[prompt.subset]]\nprompt = "b"\n')
-    (tmp_path / "p.json").write_text('[{"prompt": "red cat", "scale": 4, "sample_sampler": "ddim"}]')
+    said = '[{"prompt": "red cat", "scale": 4, "sample_sampler": "ddim", "negative_prompt": null, "width": null, "sample_steps": 5.0}]'
+    (tmp_path / "p.json").write_text(said)
     read = {name: [dict(line.values) for line in read_prompt_file(tmp_path / name)] for name in ("p.txt", "p.toml", "p.json")}
     assert read == {
         "p.txt": [{"prompt": "red cat", "steps": 5}, {"prompt": "blue cat", "seed": 3}],
         "p.toml": [{"steps": 5, "prompt": "red cat"}, {"steps": 5, "prompt": "b"}],
-        "p.json": [{"prompt": "red cat", "cfg_scale": 4.0, "sampler": "ddim"}],
+        "p.json": [{"prompt": "red cat", "cfg_scale": 4.0, "sampler": "ddim", "steps": 5}],
     }
 
 
@@ -95,6 +98,9 @@ def test_prompt_files_of_sd_scripts_are_read_in_all_forms(tmp_path):
         ("p.toml", b"[prompts]\n", "is not one of sd-scripts"),
         ("p.json", b'[{"promt": "a"}]', "prompt 1: There is no prompt flag promt: did you mean 'prompt'"),
         ("q.json", b"[3]", "is not one of sd-scripts"),
+        ("q.json", b'[{"prompt": "a", "width": [64]}]', r"prompt 1: The prompt flag width cannot be \[64\]: it must be a whole number"),
+        ("q.json", b'[{"prompt": "a", "steps": 28.5}]', "steps cannot be 28.5: it must be a whole number"),
+        ("q.json", b'[{"prompt": ["a"]}]', "it must be a text"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said_with_its_place(tmp_path, name, content, words):

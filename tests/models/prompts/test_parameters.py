@@ -51,6 +51,11 @@ def test_what_a1111_wrote_is_read():
     assert (found.lora_hashes, found.extra) == ({"zorvex": "0123456789ab"}, {"Hires upscale": "2"})
 
 
+def test_names_of_loras_may_have_commas_and_colons():
+    hashes = {"red, white": "0123456789ab", "b: c": "ba9876543210", "zorvex": "0a0a0a0a0a0a"}
+    assert read_parameters(parameters_text(Parameters(REQUEST, lora_hashes=hashes))).lora_hashes == hashes
+
+
 def test_a_sampler_that_is_not_offered_is_kept_by_its_name():
     found = read_parameters("a\nSteps: 20, Sampler: DPM++ 3M SDE, Schedule type: Exponential, CFG scale: 7, Seed: 1")
     assert (found.request.sampler, found.extra) == (None, {"Sampler": "DPM++ 3M SDE Exponential"})

@@ -105,6 +105,11 @@ def _prompts(said: list[str], subject: Subject) -> list[Value]:
 
 def _replacements(said: list[str], subject: Subject) -> list[Value]:
     """Pairs of what is replaced, which is the first value, and what by."""
+    if not said[0]:
+        raise SettingsError(
+            "The first value of the axis prompt_sr is what is replaced, and it is empty. Begin with words that are in the prompt.",
+            code="grid.value", value="",
+        )  # fmt: skip
     return [Value((said[0], one), one or f"without {said[0]}") for one in said]
 
 
@@ -147,7 +152,7 @@ def _set_weight(cell: Cell, weight: float) -> Cell:
     tag = next(iter(read_lora_tags(cell.request.prompt)[1]), None)
     if tag is None:
         return cell
-    changed = re.sub(r"<(?:lora|lyco):[^<>]+>", lambda _: str(LoraTag(tag.name, weight, weight)), cell.request.prompt, count=1)
+    changed = re.sub(r"(?i)<(?:lora|lyco):[^<>]+>", lambda _: str(LoraTag(tag.name, weight, weight)), cell.request.prompt, count=1)
     return replace(cell, request=replace(cell.request, prompt=changed))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,8 @@ from lorasmith.models.settings import OpenOptions
 
 Place = tuple[int, int, int]
 """Where a cell is along x, y and z."""
+MOST_CELLS = 10_000
+"""Of one grid; more is a slip of the pen."""
 ONE = Value(None, "")
 """The only value along a side without an axis."""
 
@@ -79,6 +82,12 @@ def plan_grid(
     sides = tuple(None if said is None else read_axis(said, subject) for said in (x, y, z))
     if not any(sides):
         raise SettingsError("A grid varies something. Give --x, such as checkpoints or seed=1..4.", code="grid.no_axis")
+    if (many := math.prod(len(along.values) for along in sides if along)) > MOST_CELLS:
+        raise SettingsError(
+            f"The grid has {many:,} cells, and {MOST_CELLS:,} are the most for one sheet. Vary less.",
+            code="grid.too_many_cells",
+            cells=many,
+        )
     folder = subject.home if out is None else Path(out)
     planner = CellPlanner(subject, folder / "cells", precision or ("fp32" if choose_device(device) == "cpu" else "bf16"))
     every = [along.values if along else (ONE,) for along in sides]

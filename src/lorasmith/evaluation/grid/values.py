@@ -29,8 +29,15 @@ MOST_VALUES = 1000
 
 
 def tokens(text: str) -> list[str]:
-    """The values of a list with commas between them, as A1111 splits it."""
-    return [value.strip() for row in csv.reader(io.StringIO(text), skipinitialspace=True) for value in row]
+    """The values of a list with commas between them, as A1111 splits it. Raises SettingsError where that cannot be done."""
+    try:
+        return [value.strip() for row in csv.reader(io.StringIO(text), skipinitialspace=True) for value in row]
+    except csv.Error as error:
+        raise SettingsError(
+            f"{text[:80]!r} is not a list with commas between its values ({error}). Write it on one line.",
+            code="grid.value",
+            value=text[:80],
+        ) from None
 
 
 def numbers(values: Iterable[str], kind: Callable[[str], Number], usual_step: Number) -> list[Number]:

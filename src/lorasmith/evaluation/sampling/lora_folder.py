@@ -18,8 +18,8 @@ class LoraFolder:
     root: Path | None
 
     def find(self, name: str) -> Path:
-        """The file that a prompt calls `name`: its name without the ending, with folders before it where two share one, or else the name
-        that its trainer wrote into it (`ss_output_name`), as in A1111.
+        """The file that a prompt calls `name`: its name without the ending, with folders before it where two below share one, or else the
+        name that its trainer wrote into it (`ss_output_name`), as in A1111.
 
         Raises AdapterError where there is none, or more than one.
         """
@@ -28,7 +28,8 @@ class LoraFolder:
                 f"The prompt calls the LoRA {name!r}, and no folder of LoRAs was given. Name it with --lora-folder.",
                 code="lora.no_folder", name=name,
             )  # fmt: skip
-        found = [path for path in self._files if name in (path.stem, self._inside(path))] or self._by_output_name(name)
+        found = [path for path in self._files if self._inside(path) == name]  # which says where it is, so another below does not count
+        found = found or [path for path in self._files if path.stem == name] or self._by_output_name(name)
         if len(found) > 1:
             which = " or ".join(self._inside(path) for path in found)
             raise AdapterError(f"{self.root} has more than one LoRA {name!r}. Write {which}.", code="lora.ambiguous", name=name)

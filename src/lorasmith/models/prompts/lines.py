@@ -10,6 +10,7 @@ here is named. A new flag is a line in `FLAGS`.
 from __future__ import annotations
 
 import json
+import math
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -27,35 +28,55 @@ Flag = tuple[str, Callable[[Any], Any]]
 """A field of `PictureRequest` (or `count`) and how its value is read."""
 
 
-def _at_least(least: float, kind: Callable[[Any], Any]) -> Callable[[Any], Any]:
+MOST_PICTURES = 10_000
+"""Of one line; more is a slip of the pen."""
+
+
+def _at_least(least: float, kind: Callable[[Any], Any], most: float = math.inf) -> Callable[[Any], Any]:
     def read(value: Any) -> Any:
+        fraction = kind is int and isinstance(value, float) and not value.is_integer()
+        if fraction or isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValueError("it must be a whole number" if kind is int else "it must be a number")
         number = kind(value)
-        if not least <= number < float("inf"):
-            raise ValueError(f"it must be {least:g} or more")
+        if not least <= number <= most or number == math.inf:
+            raise ValueError(f"it must be {least:g} or more" if number < least or most == math.inf else f"it must be {most:,} at most")
         return number
 
     return read
 
 
-_SIDE, _STEPS, _SEED = _at_least(1, int), _at_least(1, int), _at_least(0, int)
+_SIDE, _STEPS, _SEED, _COUNT = _at_least(1, int), _at_least(1, int), _at_least(0, int), _at_least(1, int, MOST_PICTURES)
 _CFG, _GUIDANCE = _at_least(1, float), _at_least(0, float)
 
 
 def _numbers(value: Any) -> tuple[float, ...]:
-    return tuple(float(part) for part in str(value).split(","))
+    found = tuple(float(part) for part in str(value).split(","))
+    if not all(map(math.isfinite, found)):
+        raise ValueError("it must be finite numbers")
+    return found
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list | Mapping):
+        raise ValueError("it must be a text")
+    return str(value)
+
+
+def _sampler(value: Any) -> str:
+    return sampler_key(_words(value))
 
 
 FLAGS: dict[str, Flag] = {
     # sd-scripts
-    "n": ("negative_prompt", str), "w": ("width", _SIDE), "h": ("height", _SIDE), "d": ("seed", _SEED), "s": ("steps", _STEPS),
-    "l": ("cfg_scale", _CFG), "g": ("guidance", _GUIDANCE), "ss": ("sampler", sampler_key), "am": ("strengths", _numbers),
+    "n": ("negative_prompt", _words), "w": ("width", _SIDE), "h": ("height", _SIDE), "d": ("seed", _SEED), "s": ("steps", _STEPS),
+    "l": ("cfg_scale", _CFG), "g": ("guidance", _GUIDANCE), "ss": ("sampler", _sampler), "am": ("strengths", _numbers),
     # A1111
-    "prompt": ("prompt", str), "negative_prompt": ("negative_prompt", str), "seed": ("seed", _SEED), "steps": ("steps", _STEPS),
-    "cfg_scale": ("cfg_scale", _CFG), "width": ("width", _SIDE), "height": ("height", _SIDE), "sampler_name": ("sampler", sampler_key),
-    "batch_size": ("count", _at_least(1, int)), "n_iter": ("count", _at_least(1, int)),
+    "prompt": ("prompt", _words), "negative_prompt": ("negative_prompt", _words), "seed": ("seed", _SEED), "steps": ("steps", _STEPS),
+    "cfg_scale": ("cfg_scale", _CFG), "width": ("width", _SIDE), "height": ("height", _SIDE), "sampler_name": ("sampler", _sampler),
+    "batch_size": ("count", _COUNT), "n_iter": ("count", _COUNT),
     # sd-scripts, in TOML and JSON
     "sample_steps": ("steps", _STEPS), "scale": ("cfg_scale", _CFG), "guidance_scale": ("guidance", _GUIDANCE),
-    "sample_sampler": ("sampler", sampler_key),
+    "sample_sampler": ("sampler", _sampler),
 }  # fmt: skip
 
 WITHOUT_EFFECT = frozenset(
@@ -151,8 +172,12 @@ def _prompt_line(pairs: Iterable[tuple[str, Any]], mark: str) -> PromptLine:
                 f"There is no prompt flag {mark}{name}: {nearest(name, FLAGS)}", code="prompt.unknown_flag", flag=name
             )  # fmt: skip
         field, read = FLAGS[name]
+        if said is None:  # JSON's null: nothing is said
+            continue
         try:
             value = read(said)
+            if field == "count":
+                value = _COUNT(value * values.get(field, 1))
         except (SettingsError, ValueError) as error:
             raise SettingsError(
                 f"The prompt flag {mark}{name} cannot be {said!r}: {error}", code="prompt.flag_value", flag=name, value=str(said)
@@ -161,7 +186,7 @@ def _prompt_line(pairs: Iterable[tuple[str, Any]], mark: str) -> PromptLine:
             raise SettingsError(
                 f"A prompt has its {field.replace('_', ' ')} twice. Remove {mark}{name}.", code="prompt.flag_twice", flag=name
             )
-        values[field] = value * values[field] if field == "count" and field in values else value
+        values[field] = value
     return PromptLine(values, values.pop("count", 1), tuple(without_effect))
 
 

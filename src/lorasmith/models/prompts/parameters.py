@@ -30,6 +30,7 @@ ENTRY = "parameters"
 """The text of a PNG that holds them."""
 NEGATIVE = "Negative prompt:"
 EXACT = {"prompt": "Exact prompt", "negative_prompt": "Exact negative prompt"}
+_HASH = re.compile(r"(.+?):\s*(\w+)\s*(?:,|$)")
 _PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 
 
@@ -168,8 +169,7 @@ def read_parameters(text: str) -> Parameters:
         raise SettingsError(
             f"The generation parameters cannot be read ({error}). Give the prompt by hand.", code="parameters.value"
         ) from None
-    pairs = [part.rpartition(":") for part in take("Lora hashes", "").split(",")]
-    hashes = {name.strip(): digits.strip() for name, colon, digits in pairs if colon}
+    hashes = {name.strip(): digits for name, digits in _HASH.findall(take("Lora hashes", ""))}
     return Parameters(request, take("Model", ""), take("Model hash", ""), hashes, version=take("Version", ""), extra=entries)
 
 

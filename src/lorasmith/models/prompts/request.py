@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -55,17 +56,18 @@ class PictureRequest:
     def completed(self, base: DrawnWith) -> PictureRequest:
         """The request with what is usual for a base in place of None.
 
-        Raises SettingsError where the base cannot draw it: a size that does not fit, a sampler that is unknown or for other bases.
+        Raises SettingsError where the base cannot draw it: a size that does not fit, a sampler that is unknown or for other bases, no steps,
+        or guidance that is no finite number.
         """
         prediction, usual = base.diffusion.prediction_type, base.defaults
         sampler = self.sampler or usual.sampler or usual_sampler(prediction)
         sampler_for(sampler, prediction)
         complete = replace(
             self,
-            width=self.width or base.native_resolution,
-            height=self.height or base.native_resolution,
+            width=base.native_resolution if self.width is None else self.width,
+            height=base.native_resolution if self.height is None else self.height,
             sampler=sampler,
-            steps=self.steps or usual.steps,
+            steps=usual.steps if self.steps is None else self.steps,
             cfg_scale=usual.cfg_scale if self.cfg_scale is None else self.cfg_scale,
             guidance=None if usual.guidance is None else usual.guidance if self.guidance is None else self.guidance,
         )
@@ -75,4 +77,9 @@ class PictureRequest:
                     f"The {name} {pixels} does not fit this base, whose sides must be multiples of {base.pixel_step} pixels. Change it.",
                     code="sample.size_does_not_fit", value=pixels, multiple_of=base.pixel_step,
                 )  # fmt: skip
+        if complete.steps is not None and complete.steps < 1:
+            raise SettingsError(f"steps = {complete.steps} draws nothing. Give 1 or more.", code="sample.value", setting="steps")
+        for name, number in (("cfg_scale", complete.cfg_scale), ("guidance", complete.guidance)):
+            if number is not None and not math.isfinite(number):
+                raise SettingsError(f"{name} = {number} is not a finite number. Change it.", code="sample.value", setting=name)
         return complete

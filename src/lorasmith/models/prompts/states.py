@@ -55,6 +55,8 @@ class PromptStates:
         return self._kept[key]
 
     def _encoded(self, prompts: Sequence[str]) -> EncodedTexts:
-        texts = prompts if FAMILIES[self._base.family].reads_emphasis else list(map(unescape, prompts))
+        texts = [prompt.encode("utf-8", "replace").decode() for prompt in prompts]  # half an emoji is no text to a tokenizer
+        if not FAMILIES[self._base.family].reads_emphasis:
+            texts = list(map(unescape, texts))
         with torch.no_grad():
             return self._base.encode_texts(texts, self._options).cpu()
