@@ -15,6 +15,7 @@ from lorasmith.adapters.kinds.full import DIFF_B
 from lorasmith.adapters.kinds.kind import Kind, Shapes
 from lorasmith.adapters.kinds.programs import Form
 from lorasmith.errors import AdapterError
+from lorasmith.pages.numbers import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +108,13 @@ def outline_of(name: str, tensors: Shapes, alpha: float | None = None, written_a
     kind = kind_of(tensors)
     if empty := [suffix for suffix, tensor in tensors.items() if math.prod(tensor.shape) == 0]:
         raise AdapterError(f"The {empty[0]} of a {kind.title} has no numbers: the file is damaged.", code="adapter.empty")
-    if (ranks := _unequal_ranks(kind, tensors)) is not None:
+    for suffix, axes in kind.axes.items():
+        if suffix in tensors and len(tensors[suffix].shape) not in axes:
+            found = count(len(tensors[suffix].shape), "axis", "axes")
+            raise AdapterError(f"The {suffix} of a {kind.title} has {found}: the file is damaged.", code="adapter.axes")
+    if (sizes := _unequal_sizes(kind, tensors)) is not None:
         raise AdapterError(
-            f"The tensors of a {kind.title} have different ranks, {ranks[0]} and {ranks[1]}: the file is damaged.",
+            f"The tensors of a {kind.title} do not go together, {sizes[0]} and {sizes[1]} should be equal: the file is damaged.",
             code="adapter.inner_rank",
         )
     if ALPHA in tensors and math.prod(tensors[ALPHA].shape) != 1:
@@ -128,7 +133,7 @@ def outline_of(name: str, tensors: Shapes, alpha: float | None = None, written_a
     return LayerOutline(name, kind, own, alpha, tensors.get(DORA_SCALE), written_as, None if DIFF_B in own else tensors.get(DIFF_B))
 
 
-def _unequal_ranks(kind: Kind, tensors: Shapes) -> tuple[int, int] | None:
+def _unequal_sizes(kind: Kind, tensors: Shapes) -> tuple[int, int] | None:
     """The first two sizes that should be equal and are not; tensors with too few axes have no sizes to compare."""
     try:
         return next((pair for pair in kind.inner(tensors) if pair[0] != pair[1]), None)

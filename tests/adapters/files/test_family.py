@@ -237,6 +237,6 @@ def test_a_layer_with_a_tensor_without_numbers_is_unreadable(tensors):
 @pytest.mark.parametrize("tensors", DAMAGED.values(), ids=DAMAGED)
 def test_tensors_of_different_ranks_are_unreadable(tensors):
     network = read_network({f"{SD1_BLOCK}.{suffix}": tensor for suffix, tensor in tensors.items()}, family="sd1")
-    assert all("different ranks" in reason for reason in network.unread.values())
+    assert all("do not go together" in reason for reason in network.unread.values())
     with pytest.raises(AdapterError, match="cannot be read"):
         network.whole()

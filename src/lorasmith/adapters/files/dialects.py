@@ -7,7 +7,7 @@ not passed over: it is in `Network.unread`, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -50,14 +50,21 @@ def read_network(
         try:
             layers[name] = _one_layer(name, of_name, numbers, layout)
         except AdapterError as error:
-            unread |= dict.fromkeys((key for placed in of_name.values() for key in placed.keys.values()), str(error).rstrip("."))
+            _refuse(unread, of_name, error)
     fused = sum(len(next(iter(slots[name].values())).place.shares) > 1 for name in layers)
     in_file = tuple(layer for layer in layout.in_file if layer.name in layers)
-    layers, alphas_from = _apart(layout, layers, shape)
+    layers, alphas_from = _apart(layout, layers, shape, lambda name, why: _refuse(unread, slots[name], why))
     return Network(layout.family, layers, layout.dialects, unread, layout.notes(fused), metadata, alphas_from, in_file, layout.alike)
 
 
-def _apart(layout: Layout, layers: Mapping[str, Layer], shape: Any) -> tuple[dict[str, Layer], dict[str, str]]:
+def _refuse(unread: dict[str, str], slots: Mapping[int, PlacedLayer], why: AdapterError) -> None:
+    """Put the keys of a layer among those that cannot be read."""
+    unread |= dict.fromkeys((key for placed in slots.values() for key in placed.keys.values()), str(why).rstrip("."))
+
+
+def _apart(
+    layout: Layout, layers: Mapping[str, Layer], shape: Any, refuse: Callable[[str, AdapterError], None]
+) -> tuple[dict[str, Layer], dict[str, str]]:
     """The layers, with those that another program has in one and the family apart under the family's names; and where their alphas are."""
     found: dict[str, Layer] = {}
     alphas_from: dict[str, str] = {}
@@ -65,7 +72,11 @@ def _apart(layout: Layout, layers: Mapping[str, Layer], shape: Any) -> tuple[dic
         part, paths = names.layers_of(layout.family, name, shape)
         own = [names.place(layout.family, part, path, shape).name for path in paths]
         is_anothers = len({*own}) > 1 and layers.keys().isdisjoint(own)
-        divided = divide(layer, own) if is_anothers else [layer]
+        try:
+            divided = divide(layer, own) if is_anothers else [layer]
+        except AdapterError as error:
+            refuse(name, error)
+            continue
         found |= {each.name: each for each in divided}
         alphas_from |= {each.name: layout.alphas_from[name] for each in divided if name in layout.alphas_from}
     return found, alphas_from

@@ -19,6 +19,8 @@ from lorasmith.adapters.kinds.lora import DOWN, MID, UP
 from lorasmith.adapters.layer import Layer
 from lorasmith.errors import AdapterError
 
+ANOTHER_SIZE = "it was made for another base model"
+
 
 def fuse(name: str, slots: dict[int, Layer], shares: tuple[int, ...]) -> Layer:
     """One layer from those whose output rows are stacked in the file's layer of this name, by their place; some may be missing.
@@ -28,8 +30,8 @@ def fuse(name: str, slots: dict[int, Layer], shares: tuple[int, ...]) -> Layer:
     magnitude, fits = _fused_magnitude(slots, len(shares))
     if not fits or any(layer.kind is not lora.KIND or MID in layer.tensors or layer.bias is not None for layer in slots.values()):
         return _stacked(name, slots, shares)
-    ups = {slot: layer.tensors[UP] for slot, layer in slots.items()}
-    downs = {slot: layer.tensors[DOWN] for slot, layer in slots.items()}
+    ups = {slot: layer.tensors[UP].flatten(1) for slot, layer in slots.items()}  # linear layers may be written as 1x1 convolutions
+    downs = {slot: layer.tensors[DOWN].flatten(1) for slot, layer in slots.items()}
     scales = {slot: layer.alpha_value / downs[slot].shape[0] for slot, layer in slots.items()}
     first, equal = next(iter(downs.values())), len(set(scales.values())) == 1
     if equal and len(slots) == len(shares) and all(torch.equal(first, down) for down in downs.values()):
@@ -88,10 +90,17 @@ def divide(layer: Layer, names: Sequence[str]) -> list[Layer]:
     """A LoRA on several layers of equal height, one below the other, as one on each; others stay as they are.
 
     All have the same `lora_down`, and of `lora_up` their own rows.
+
+    Raises:
+        AdapterError: its rows are no multiple of theirs.
     """
     up = layer.tensors.get(UP)
     if layer.kind is not lora.KIND or up is None or MID in layer.tensors or layer.dora_scale is not None or layer.bias is not None:
         return [layer]
+    if up.shape[0] % len(names):
+        raise AdapterError(
+            f"The layer {layer.name} has {up.shape[0]} rows, and is for {len(names)} layers of equal height: {ANOTHER_SIZE}."
+        )
     rows = up.split(up.shape[0] // len(names))
     return [
         replace(layer, name=name, tensors={DOWN: layer.tensors[DOWN], UP: own.contiguous()}) for name, own in zip(names, rows, strict=True)

@@ -9,7 +9,7 @@ Its files differ from those of Diag-OFT by one more axis of `oft_blocks`: [stage
 from __future__ import annotations
 
 from lorasmith.adapters.kinds import diag_oft
-from lorasmith.adapters.kinds.diag_oft import BLOCKS, RESCALE, RotationSettings
+from lorasmith.adapters.kinds.diag_oft import BLOCKS, RESCALE, RotationSettings, square
 from lorasmith.adapters.kinds.kind import Kind, Shapes
 from lorasmith.adapters.kinds.programs import PLAIN_LORA_ONLY, Form
 from lorasmith.models.lora_naming import LOADS, drops, readings
@@ -35,6 +35,8 @@ KIND = Kind(
     opaque=frozenset({RESCALE}),
     recognises=lambda tensors: BLOCKS in tensors and len(tensors[BLOCKS].shape) == 4,
     alpha=diag_oft.constraint,
+    inner=square,
+    axes={BLOCKS: (4,)},
     needs_weight=True,
     algo="boft",
     forms=(PLAIN, WITHOUT_ALPHA),

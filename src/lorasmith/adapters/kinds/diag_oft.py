@@ -40,6 +40,11 @@ def form(tensors: Shapes, alpha: float | None) -> int:
     return 2 if RESCALE in tensors else 1 if alpha else 0
 
 
+def square(tensors: Shapes) -> list[tuple[int, int]]:
+    """The sides of a block."""
+    return [(tensors[BLOCKS].shape[-2], tensors[BLOCKS].shape[-1])]
+
+
 def constraint(settings: LayerSettings, rank: int | None) -> float:
     """What a layer carries as its alpha."""
     return settings.own_as(RotationSettings).constraint
@@ -58,6 +63,8 @@ KIND = Kind(
     opaque=frozenset({RESCALE}),
     recognises=lambda tensors: BLOCKS not in tensors or len(tensors[BLOCKS].shape) != 4,
     alpha=constraint,
+    inner=square,
+    axes={BLOCKS: (3,)},
     needs_weight=True,
     algo="diag-oft",
     forms=(FREE, CONSTRAINED, RESCALED),

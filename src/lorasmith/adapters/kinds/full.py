@@ -20,6 +20,7 @@ KIND = Kind(
     complete=((frozenset({DIFF}),),),
     product=(DIFF,),
     has_alpha=False,
+    axes={DIFF: (1, 2, 3, 4, 5), DIFF_B: (1,)},
     shape=lambda tensors: tuple(tensors[DIFF].shape),
     algo="full",
     forms=(Form("full", readings(LOADS, LOADS, LOADS, PLAIN_LORA_ONLY), IN_FILES_NUMBERS),),

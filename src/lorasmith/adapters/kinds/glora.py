@@ -31,6 +31,7 @@ KIND = Kind(
     complete=((frozenset({A1, A2, B1, B2}),),),
     rank=rank_of,
     inner=lambda tensors: [(tensors[a].shape[1], tensors[b].shape[0]) for a, b in ((A1, A2), (B1, B2))],
+    axes={A1: (2, 4), A2: (2, 4), B1: (2, 4), B2: (2, 4)},
     needs_weight=True,
     algo="glora",
     forms=(Form("glora", readings(drops("it knows the older layout of GLoRA only"), LOADS, LOADS, PLAIN_LORA_ONLY)),),

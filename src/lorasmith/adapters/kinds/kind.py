@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
@@ -97,7 +97,9 @@ class Kind:
     rank_first: tuple[str, ...] = ()
     """Suffixes of tensors whose first axis is the rank; the first that a layer has is thinned out where the forward pass takes no mask."""
     inner: Callable[[Shapes], Iterable[tuple[int, int]]] = lambda tensors: ()
-    """The axes over which its tensors are multiplied, as pairs of sizes that must be equal."""
+    """The axes over which its tensors are multiplied, and others that belong together, as pairs of sizes that must be equal."""
+    axes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Suffix -> how many axes such a tensor can have. Of suffixes that are not here nothing is known."""
     shape: Callable[[Shapes], tuple[int, ...]] | None = None
     """The shape of the change, as far as it follows from the tensors (a kernel may be flattened into the input). None: it depends on the base."""
     product: tuple[str, ...] = ()

@@ -38,6 +38,7 @@ KIND = Kind(
     product=(W1A, W1B, W2A, W2B, T1, T2),
     rank=lambda tensors: tensors[W1B].shape[0],
     inner=inner,
+    axes={W1A: (2,), W1B: (2,), W2A: (2,), W2B: (2,), T1: (4,), T2: (4,)},
     rank_first=(W1B,),
     shape=shape,
     algo="loha",

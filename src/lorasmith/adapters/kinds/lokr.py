@@ -87,6 +87,7 @@ KIND = Kind(
     rank=rank,
     alpha_counts=lambda tensors: rank(tensors) is not None,
     inner=inner,
+    axes={W1: (2,), W1A: (2,), W1B: (2,), W2: (2, 3, 4, 5), W2A: (2,), W2B: (2, 4), T2: (4,)},
     rank_first=(W2B, W1B),
     shape=shape,
     algo="lokr",

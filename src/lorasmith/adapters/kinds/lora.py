@@ -7,6 +7,8 @@ On convolutions this is known as LoCon. Wide kernels may be split once more, by 
 
 from __future__ import annotations
 
+from math import prod
+
 from lorasmith.adapters.kinds.advice import Advice, Ranks
 from lorasmith.adapters.kinds.kind import Kind, Shapes
 from lorasmith.adapters.kinds.programs import PLAIN_LORA_ONLY, Form
@@ -30,7 +32,10 @@ def shape(tensors: Shapes) -> tuple[int, ...]:
 
 def inner(tensors: Shapes) -> list[tuple[int, int]]:
     down, up = tensors[DOWN].shape[0], tensors[UP].shape[1]
-    return [(up, down)] if MID not in tensors else [(up, tensors[MID].shape[0]), (down, tensors[MID].shape[1])]
+    points = [(prod(tensors[UP].shape[2:]), 1)]  # `up` mixes channels alone
+    if MID not in tensors:
+        return [(up, down), *points]
+    return [(up, tensors[MID].shape[0]), (down, tensors[MID].shape[1]), *points, (prod(tensors[DOWN].shape[2:]), 1)]
 
 
 KIND = Kind(
@@ -55,6 +60,7 @@ KIND = Kind(
     product=(DOWN, MID, UP),
     rank=rank_of,
     inner=inner,
+    axes={DOWN: (2, 3, 4, 5), UP: (2, 3, 4, 5), MID: (4,)},
     shape=shape,
     forms=(PLAIN, TUCKER),
     form=lambda tensors, alpha: 1 if MID in tensors else 0,

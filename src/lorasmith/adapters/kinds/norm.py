@@ -23,6 +23,7 @@ KIND = Kind(
     scalable=False,
     suffixes=(W, B),
     complete=((frozenset({W, B}),),),
+    axes={W: (1,), B: (1,)},
     has_alpha=False,
     forms=(Form("norm", readings(LOADS, LOADS, LOADS, PLAIN_LORA_ONLY)),),
     module=__name__,

@@ -25,6 +25,7 @@ KIND = Kind(
     complete=((frozenset({BLOCKS}),),),
     marks=frozenset({SCALED}),
     has_alpha=False,
+    axes={BLOCKS: (2,)},
     needs_weight=True,
     forms=(Form("oft-v2", readings(refused("it stops at OFTv2 (Could not find a module type)"), _UNKNOWN, _UNKNOWN, PLAIN_LORA_ONLY)),),
     module=__name__,

@@ -152,8 +152,16 @@ def diffusers_tensors(family: str, layers: Mapping[str, Layer], shape: Any = Non
         if place.halves_swapped:
             up = torch.cat(up.chunk(2)[::-1])
         shares = place.shares if len(place.shares) == len(paths) else (1,) * len(paths)  # query, key and value in one, in another's file
+        if up.shape[0] % sum(shares):
+            raise layer.refusal(
+                f"It has {up.shape[0]} rows, which are not those of the {len(paths)} layers that diffusers has for it.", "adapter.misfit"
+            )
         unit = up.shape[0] // sum(shares)
         for path, own in zip(paths, up.split([share * unit for share in shares]), strict=True):
+            if f"{part}.{path}.lora_A.weight" in tensors:
+                raise layer.refusal(
+                    f"Another layer of the file is for {path}, too, of which diffusers reads one alone.", "convert.not_lora"
+                )
             tensors[f"{part}.{path}.lora_A.weight"] = down
             tensors[f"{part}.{path}.lora_B.weight"] = own.contiguous()
     return tensors

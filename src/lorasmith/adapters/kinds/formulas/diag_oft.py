@@ -97,14 +97,19 @@ def forward(tensors: Tensors, constraint: float, call: Call) -> Tensor:
 
 
 def from_rotations(rotations: Tensor) -> Tensor | None:
-    """The blocks of which these R^T are made, by Cayley's transform backwards; None where they are no rotations."""
+    """The blocks of which these R^T are made, by Cayley's transform backwards.
+
+    None where they are no rotations, or turn something by half a circle, which no such blocks do.
+    """
+    if rotations.dim() != 3 or rotations.shape[-1] != rotations.shape[-2] or not rotations.numel():
+        return None
     whole = rotations.double()
     eye = torch.eye(whole.shape[-1], dtype=whole.dtype)
     # fp16 keeps 11 binary digits of each of the block's products.
-    if whole.dim() != 3 or (whole @ whole.transpose(-1, -2) - eye).abs().max() > whole.shape[-1] * 2**-10:
+    if not (whole @ whole.transpose(-1, -2) - eye).abs().max() <= whole.shape[-1] * 2**-10:
         return None
-    q = torch.linalg.solve(whole + eye, whole - eye, left=False)
-    return (q / 2).to(torch.float32)
+    q, singular = torch.linalg.solve_ex(whole + eye, whole - eye, left=False)
+    return None if singular.any() else (q / 2).to(torch.float32)
 
 
 def to_file(tensors: Tensors, constraint: float) -> tuple[dict[str, Tensor], float]:
