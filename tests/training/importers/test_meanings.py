@@ -62,6 +62,36 @@ def test_a_schedule_is_known_in_any_spelling(tmp_path, theirs, ours):
     assert gui(tmp_path, lr_scheduler=theirs, lr_warmup=10).settings.schedule.lr_scheduler == ours
 
 
+def test_an_empty_number_of_restarts_is_that_of_the_epochs_in_the_gui(tmp_path):
+    def cycles(**more):
+        return gui(tmp_path, lr_scheduler="cosine_with_restarts", **more).settings.schedule.lr_scheduler_num_cycles
+
+    assert (cycles(lr_scheduler_num_cycles=""), cycles(), cycles(lr_scheduler_num_cycles="3"), cycles(lr_scheduler_num_cycles=1)) == (
+        8,
+        8,
+        3,
+        1,
+    )
+    assert cycles(lr_scheduler_num_cycles="", max_train_steps=500) == 8
+    found = gui(tmp_path, lr_scheduler_num_cycles="")
+    assert (found.settings.schedule.lr_scheduler, found.settings.schedule.lr_scheduler_num_cycles) == ("cosine", None)
+
+
+@pytest.mark.parametrize(
+    ("option", "ours", "default"),
+    [
+        ("max_grad_norm", "training.max_grad_norm", 1.0), ("network_alpha", "network.alpha", 1), ("network_dim", "network.rank", 4),
+        ("min_bucket_reso", "buckets.min_bucket_reso", 256), ("train_batch_size", "training.batch_size", 1), ("max_timestep", "noise.max_timestep", 1000),
+    ],
+)  # fmt: skip
+def test_what_is_0_in_the_gui_is_not_handed_on(tmp_path, option, ours, default):
+    found = gui(tmp_path, **{option: 0})
+    section, name = ours.split(".")
+    assert getattr(getattr(found.settings, section), name) == default
+    assert "nothing that is 0" in why(found, option)
+    assert gui(tmp_path, FLUX, guidance_scale=0).settings.flow.guidance_scale == 3.5
+
+
 def test_a_schedule_is_known_by_its_class(tmp_path):
     found = gui(tmp_path, additional_parameters="--lr_scheduler_type torch.optim.lr_scheduler.CosineAnnealingLR")
     assert found.settings.schedule.lr_scheduler == "cosine"

@@ -10,6 +10,7 @@ from lorasmith.errors import SettingsError
 from lorasmith.models.families import FAMILIES
 from lorasmith.training.importers.found import Found, typed, words_of
 from lorasmith.training.importers.sd_scripts_command import options_of
+from lorasmith.training.importers.sd_scripts_options import our_schedule
 from lorasmith.training.importers.sd_scripts_toml import dataset_alone, with_dataset
 
 
@@ -106,7 +107,9 @@ def _from_gui(tree: dict[str, Any], path: Path) -> Found:
     _gui_prefixed(rest, found, put)
     if found.is_flow:
         _gui_flow(rest, found, put)
+    _gui_zeros(rest, found)
     _gui_network(rest, found, put, path)
+    _gui_cycles(rest, found, put)
     _gui_length(rest, found, put)
     _gui_rates(rest, found, put)
     offset_type = rest.pop("noise_offset_type", "Original")
@@ -194,6 +197,31 @@ def _gui_network(rest: dict[str, Any], found: Found, put: Any, path: Path) -> No
         else:
             found.off.append(name)
     put("network_args", args, "LoRA_type")
+
+
+_NEVER_ZERO = ("max_grad_norm", "prior_loss_weight", "network_alpha", "network_dim", "train_batch_size", "gradient_accumulation_steps", "min_bucket_reso",
+               "max_bucket_reso", "bucket_reso_steps", "huber_c", "huber_scale", "guidance_scale", "discrete_flow_shift", "max_timestep", "lr_scheduler_power")  # fmt: skip
+"""Options that the GUI cannot set to 0: it hands on nothing that is 0, and their defaults are not."""
+
+
+def _gui_zeros(rest: dict[str, Any], found: Found) -> None:
+    for name in _NEVER_ZERO:
+        value = rest.get(name)
+        if isinstance(value, int | float) and value == 0:
+            del rest[name]
+            found.unused[name] = "the GUI hands on nothing that is 0, which means the default there"
+
+
+def _gui_cycles(rest: dict[str, Any], found: Found, put: Any) -> None:
+    """Where the number of restarts is left empty, it is that of the epochs."""
+    epochs = rest.get("epoch")
+    is_empty = rest.get("lr_scheduler_num_cycles") in ("", None)
+    if is_empty and epochs and our_schedule(str(rest.get("lr_scheduler") or "")) == "cosine_with_restarts":
+        rest.pop("lr_scheduler_num_cycles", None)
+        put("lr_scheduler_num_cycles", epochs, "epoch")
+        found.notes.append(
+            f"lr_scheduler_num_cycles is empty, which means epoch ({epochs}) to the GUI, so that the schedule starts again as often."
+        )
 
 
 def _gui_length(rest: dict[str, Any], found: Found, put: Any) -> None:
