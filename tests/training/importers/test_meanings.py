@@ -78,6 +78,15 @@ def test_an_empty_number_of_restarts_is_that_of_the_epochs_in_the_gui(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("module", "conv_dim", "alpha"),
+    [("networks.lora", ' "conv_dim=4",', 4), ("lycoris.kohya", ' "conv_dim=4",', 4), ("lycoris.kohya", "", 16)],
+)
+def test_an_alpha_of_convolutions_of_0_is_their_rank(tmp_path, module, conv_dim, alpha):
+    found = toml(tmp_path, f'network_module="{module}"\nnetwork_dim=16\nnetwork_alpha=2\nnetwork_args=[{conv_dim} "conv_alpha=0"]\n')
+    assert (found.settings.network.alpha, found.settings.network.conv_alpha) == (2, alpha)
+
+
+@pytest.mark.parametrize(
     ("option", "ours", "default"),
     [
         ("max_grad_norm", "training.max_grad_norm", 1.0), ("network_alpha", "network.alpha", 1), ("network_dim", "network.rank", 4),

@@ -173,6 +173,11 @@ def _conv_alpha(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
         draft.leave(theirs, value, "it has no effect on a LoKr whose matrices are whole, there as here")
     elif value:
         draft.put(theirs, "network.conv_alpha", value)
+    else:
+        given = dict(silent_pairs(draft))
+        network_dim = draft.options.get("network_dim") or 4 if draft.options.get("network_module") == "lycoris.kohya" else 0
+        if rank := typed(given.get("conv_dim", network_dim)):
+            draft.put(theirs, "network.conv_alpha", rank, "0 means the same as the rank there")
 
 
 def _flux_blocks(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
