@@ -62,6 +62,34 @@ def test_a_schedule_is_known_in_any_spelling(tmp_path, theirs, ours):
     assert gui(tmp_path, lr_scheduler=theirs, lr_warmup=10).settings.schedule.lr_scheduler == ours
 
 
+DIFFUSION_PIPE = """output_dir = '/data/out'
+dataset = 'examples/dataset.toml'
+epochs = 1000
+micro_batch_size_per_gpu = 1
+gradient_accumulation_steps = 1
+gradient_clipping = 1.0
+save_every_n_epochs = 2
+activation_checkpointing = true
+[model]
+type = 'flux'
+diffusers_path = '/data2/FLUX.1-dev'
+dtype = 'bfloat16'
+[adapter]
+type = 'lora'
+rank = 32
+[optimizer]
+lr = 2e-5
+betas = [0.9, 0.99]
+"""
+
+
+def test_settings_of_a_trainer_that_is_not_read_do_not_become_the_defaults_of_sd_scripts(tmp_path):
+    (tmp_path / "pipe.toml").write_text(DIFFUSION_PIPE, encoding="utf-8")
+    with pytest.raises(SettingsError, match="is not of sd-scripts, which does not know its options dataset, .* and .* more\\."):
+        import_settings(tmp_path / "pipe.toml", base="b", datasets=["p"])
+    assert toml(tmp_path, "a_typing_error = 1\nanother = 2\n").settings is not None
+
+
 def test_an_empty_number_of_restarts_is_that_of_the_epochs_in_the_gui(tmp_path):
     def cycles(**more):
         return gui(tmp_path, lr_scheduler="cosine_with_restarts", **more).settings.schedule.lr_scheduler_num_cycles

@@ -56,6 +56,14 @@ def draft_of(found: Found, file: Path) -> tuple[str, Draft, Check, Sequence[str]
         raise SettingsError(
             f"{file} has no option of sd-scripts in it. Give the file with its settings.", code="import.form", path=str(file)
         )
+    unknown = draft.of("import.unknown")
+    if len(unknown) > max(2, len({*draft.carried, *draft.off}) + len(draft.of("import.not_carried"))) and not found.of_command:
+        first, more = ", ".join(each.subjects[0] for each in unknown[:3]), f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+        raise SettingsError(
+            f"{file} is not of sd-scripts, which does not know its options {first}{more}. Give settings of a trainer that is read "
+            "(lorasmith import-settings --help), or begin anew: lorasmith new.",
+            code="import.form", path=str(file),
+        )  # fmt: skip
     if found.is_training:
         _fill_in(draft)
     else:
