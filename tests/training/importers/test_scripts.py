@@ -79,6 +79,16 @@ def test_a_file_that_a_script_writes_is_known(text, name, body):
     assert ["run"] in script.commands
 
 
+def test_a_dataset_of_the_command_counts_before_that_of_its_configuration(tmp_path):
+    (tmp_path / "there").mkdir()
+    config = 'pretrained_model_name_or_path = "b"\nmax_train_epochs = 3\nlearning_rate = 1e-4\ndataset_config = "gone.toml"\n'
+    (tmp_path / "there" / "config.toml").write_text(config, encoding="utf-8")
+    (tmp_path / "ds.toml").write_text("[[datasets]]\nresolution = 640\n[[datasets.subsets]]\nimage_dir = 'pics'\n", encoding="utf-8")
+    config_file = (tmp_path / "there" / "config.toml").as_posix()
+    found = imported(tmp_path, "train.sh", f"accelerate launch train_network.py --config_file {config_file} --dataset_config ds.toml\n")
+    assert (found.fault, found.settings.buckets.resolution, str(found.settings.datasets[0].path)) == ("", 640, "pics")
+
+
 def test_a_configuration_that_the_script_writes_itself_is_read(tmp_path):
     config = (
         'pretrained_model_name_or_path = "b"\nnetwork_dim = $DIM\nmax_train_epochs = 3\nlearning_rate = 1e-4\ndataset_config = "ds.toml"\n'

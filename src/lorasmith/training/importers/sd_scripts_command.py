@@ -64,7 +64,7 @@ def from_command(path: Path) -> Found:
         found.notes.append(f"The file has {len(commands)} trainings; this is the first.")
     if name := options.pop("config_file", None):
         place, tree = named_tree(str(name), path, read.files)
-        config = from_toml(tree, place, read.files)
+        config = from_toml(tree, place, read.files, with_its_dataset="dataset_config" not in options)
         found.options, found.subsets = config.options, config.subsets
         found.unused |= config.unused
         found.notes += [f"With the configuration {place}.", *config.notes]

@@ -15,8 +15,8 @@ from lorasmith.training.importers.documents import beside, read_json, read_toml,
 from lorasmith.training.importers.found import Found
 
 
-def from_toml(tree: dict[str, Any], path: Path, written: Mapping[str, str] | None = None) -> Found:
-    """A configuration as options; `written` are files that a script writes itself."""
+def from_toml(tree: dict[str, Any], path: Path, written: Mapping[str, str] | None = None, with_its_dataset: bool = True) -> Found:
+    """A configuration as options; `written` are files that a script writes itself. A command may have a dataset that counts before its own."""
     if not isinstance(tree.get("datasets"), list):
         found = Found("a configuration of sd-scripts (TOML)", _without_sections(tree))
     elif tree.keys() <= {"general", "datasets"}:
@@ -26,8 +26,8 @@ def from_toml(tree: dict[str, Any], path: Path, written: Mapping[str, str] | Non
             "a configuration of sd-scripts with its dataset (TOML)",
             _without_sections({k: v for k, v in tree.items() if k not in ("datasets", "general")}),
         )
-        found.subsets = _subsets(tree, path)
-    return with_dataset(found, path, written)
+        found.subsets = _subsets(tree, path) if with_its_dataset else []
+    return with_dataset(found, path, written) if with_its_dataset else found
 
 
 def _without_sections(tree: Mapping[str, Any]) -> dict[str, Any]:
