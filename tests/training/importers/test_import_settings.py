@@ -255,7 +255,7 @@ def test_flux_has_the_defaults_of_its_script(tmp_path):
     )
     assert s.loss.min_snr_gamma == 0
     assert s.noise.timesteps == (0, 1000)
-    assert left(found)["max_timestep"] == "Sd-scripts ignores it for this family, and so all timesteps are trained."
+    assert left(found)["max_timestep"] == "sd-scripts ignores it for this family, and so all timesteps are trained."
 
 
 @pytest.mark.parametrize(

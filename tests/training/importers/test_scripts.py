@@ -29,6 +29,7 @@ def imported(tmp_path, name, text):
         ("x=3\nrun ${x:-8} ${x:+yes}", ["run", "3", "yes"]),
         ('a=("--x 1" --y)\na+=(--z)\nrun "${a[@]}"', ["run", "--x 1", "--y", "--z"]),
         ('a=("--x 1")\nrun ${a[@]}', ["run", "--x", "1"]),
+        ('a=()\nrun --x 1 "${a[@]}" "" ${a[@]} y', ["run", "--x", "1", "", "y"]),
         ("a=(\n  --x   # first\n  --y\n)\nrun ${a[*]}", ["run", "--x", "--y"]),
         ('run "a \\"b\\" \\$c" d\\ e', ["run", 'a "b" $c', "d e"]),
         ("run --a \\\n  --b=1 \\\n  --c > log.txt 2>&1 && echo done", ["run", "--a", "--b=1", "--c"]),

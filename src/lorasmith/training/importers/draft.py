@@ -129,9 +129,9 @@ class Draft:
 
 
 def sentence(words: str) -> str:
-    """A reason as a sentence; one that starts with an option's name keeps its spelling."""
+    """A reason as a sentence; one that starts with the name of an option or a trainer keeps its spelling."""
     first = words.partition(" ")[0]
-    start = words[:1] if "_" in first or "." in first else words[:1].upper()
+    start = words[:1] if "_" in first or "." in first or first in ("sd-scripts", "ai-toolkit") else words[:1].upper()
     return f"{start}{words[1:].rstrip('.')}."
 
 

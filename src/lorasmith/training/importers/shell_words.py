@@ -72,6 +72,8 @@ def closing(text: str, at: int) -> int:
 
 def expand(word: str, variables: Values) -> list[str]:
     """A raw word as the shell hands it on: quotes removed, variables replaced, and split where they are not quoted."""
+    if (array := _WHOLE_ARRAY.fullmatch(word)) and variables.get(array[1]) == []:
+        return []  # the one thing in quotes that is no word
     found: list[str] = []
     current: str | None = None
     quoted, at = False, 0
@@ -97,6 +99,7 @@ def expand(word: str, variables: Values) -> list[str]:
     return found if current is None else [*found, current]
 
 
+_WHOLE_ARRAY = re.compile(r'"\$\{(\w+)\[@\]\}"')
 _BRACED = re.compile(r"(\w+)(\[[@*\d]+\])?(?:(:?[-=+]|##?|%%?)(.*))?", re.DOTALL)
 _PLAIN = re.compile(r"\$([A-Za-z_]\w*|[\d@*])")
 
