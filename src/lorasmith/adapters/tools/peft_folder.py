@@ -35,8 +35,7 @@ def save_peft(folder: Path, family: str, tensors: Mapping[str, Tensor], dtype: t
     for key, tensor in tensors.items():
         part, _, path = key.partition(".")
         of_parts[part][path] = tensor
-    for old in _written_before(folder, family):
-        old.unlink()
+    written = set()
     for part, own in of_parts.items():
         # Of a folder alone nobody can tell that it is for a text encoder.
         place = folder if list(of_parts) == [FAMILIES[family].denoiser] else folder / part
@@ -45,12 +44,11 @@ def save_peft(folder: Path, family: str, tensors: Mapping[str, Tensor], dtype: t
         renamed = {path.removeprefix("text_model.") if flat else path: tensor for path, tensor in own.items()}
         save_lora(place / WEIGHTS, {_PREFIX + path: tensor for path, tensor in renamed.items()}, {"format": "pt"}, dtype)
         write_atomically(place / ADAPTER_CONFIG, json.dumps(_settings(renamed), indent=2).encode())
-
-
-def _written_before(folder: Path, family: str) -> list[Path]:
-    """The weights and settings of another LoRA in this folder, which would be read in the place of those to come, or beside them."""
-    places = [folder, *(folder / part for part in keys.naming_of(family).parts)]
-    return [file for place in places for name in (WEIGHTS, ADAPTER_CONFIG) if (file := place / name).is_file()]
+        written.add(place)
+    # What another LoRA left here would be read in place of this one, or beside it. It goes last: a full disk takes nothing that was there.
+    for place in {folder, *(folder / part for part in keys.naming_of(family).parts)} - written:
+        for name in (WEIGHTS, ADAPTER_CONFIG):
+            (place / name).unlink(missing_ok=True)
 
 
 def _settings(tensors: Mapping[str, Tensor]) -> dict[str, object]:
