@@ -74,3 +74,10 @@ def test_how_a_trial_stands_is_the_change_against_the_base_at_its_first_validati
     assert standing(3, "", validations, 2).change == pytest.approx(math.log(0.5))
     assert standing(3, "", validations, 5) is None
     assert standing(3, "", validations[1:], 1) is None, "the base was never validated"
+
+
+def test_a_trial_whose_held_out_pictures_were_changed_meanwhile_is_not_compared():
+    now = validation(2, 0.5)
+    for band in now.bands.values():
+        band["val_losses"]["c.png"] = 0.5
+    assert standing(3, "", [validation(0, 1.0), now], 2) is None

@@ -51,6 +51,12 @@ def test_a_range_without_count_and_step_is_a_distribution_and_draws_stay_in_it()
     assert values != planned_values(sweep(drawn.file.vary, search="random", trials=30, seed=1))
 
 
+def test_no_more_draws_are_looked_for_than_there_are():
+    narrow = sweep({"network.dropout": {"from": 0.1, "to": 0.102}}, search="random", trials=4)
+    with pytest.raises(SettingsError, match="trials = 4, and there are 3 combinations of numbers with three digits"):
+        planned_values(narrow)
+
+
 def test_a_grid_is_every_combination_and_draws_differ():
     vary = {"network": {"rank": [4, 8]}, "training": {"seed": [1, 2]}}  # as TOML has names with dots
     every = [{"network.rank": rank, "training.seed": seed} for rank in (4, 8) for seed in (1, 2)]
@@ -100,6 +106,12 @@ def test_a_short_trial_has_a_share_of_the_length():
         ({"network.rank": [4, 8]}, {"search": "random"}, "trials is missing"),
         ({"network.rank": [4, 8]}, {"search": "random", "trials": 3}, "trials = 3, and there are 2 combinations"),
         ({"network.rank": {"from": 1, "to": 2000, "step": 1}}, {}, "1,000 are the most"),
+        ({"network.rank": list(range(1, 200_000))}, {}, "has 199,999 values, and 1,000 are the most"),
+        ({"network.dropout": {"from": 0, "to": 1, "step": 1e-320}}, {}, "1,000 are the most"),
+        ({"network.rank": {"from": 1, "to": 10**400, "step": 1}}, {}, "has to = 1000"),
+        ({"network.dropout": {"from": -1e308, "to": 1e308, "step": 1}}, {}, "has from = -1e.308. Give a number"),
+        ({"network.rank": {"from": 4, "to": 6}}, {"search": "random", "trials": 5}, "trials = 5, and there are 3 combinations"),
+        ({"network.rank": {"from": 4.5, "to": 8}}, {"search": "random", "trials": 2}, "takes whole numbers"),
         ({"cache": ["a", "b"]}, {}, "cache cannot vary, since trials share the latents and texts in it"),
         ({}, {}, "names no setting"),
         ({"network.rank": [4, 8]}, {"serach": "random"}, "there is no 'serach' in a sweep; did you mean 'search'"),

@@ -93,6 +93,8 @@ def standing(trial: int, measured_with: str, validations: Sequence[ValidationDon
     now = next((one for one in validations if one.epoch >= rung), None)
     if start is None or now is None or not all(band in one.bands for band in DECIDING for one in (start, now)):
         return None
+    if any(now.bands[band]["val_losses"].keys() != start.bands[band]["val_losses"].keys() for band in DECIDING):
+        return None  # other pictures are held out since
     bands = {band: _change(now.bands[band]["val_losses"], start.bands[band]["val_losses"]) for band in DECIDING}
     return Standing(trial, measured_with, now.epoch, bands)
 

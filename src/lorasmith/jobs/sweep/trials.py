@@ -19,6 +19,9 @@ from lorasmith.training.settings.places import put
 from lorasmith.training.settings.stand_ins import stand_ins
 from lorasmith.training.settings.tree import Settings, settings_from
 
+MOST_REPEATS = 20_000
+"""Draws that have all come before: of 1,000 combinations, the last one is not missed by as many in a hundred million sweeps."""
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -65,14 +68,21 @@ def planned_values(sweep: Sweep) -> list[dict[str, Any]]:
 
 
 def _drawn(sweep: Sweep) -> list[dict[str, Any]]:
-    """Draws that differ: where one comes again, the next one takes its place."""
+    """Draws that differ: where one comes again, the next one takes its place. Raises SettingsError where there are fewer than trials."""
     found: list[dict[str, Any]] = []
+    latest = 0
     for attempt in itertools.count():
         if len(found) == sweep.trials:
             break
         values = draw(sweep.vary, rng_for("sweep", sweep.file.seed, attempt))
         if values not in found:
             found.append(values)
+            latest = attempt
+        elif attempt - latest > MOST_REPEATS:
+            raise SettingsError(
+                f"trials = {sweep.trials}, and there are {len(found)} combinations of numbers with three digits. Lower it, or widen a range.",
+                code="sweep.trials", combinations=len(found),
+            )  # fmt: skip
     return found
 
 

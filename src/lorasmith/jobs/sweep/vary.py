@@ -31,6 +31,8 @@ NEVER_VARIED = {
 """Settings that a sweep has for itself, and why."""
 MOST_VALUES = 1000
 """Of one setting; more is a slip of the pen."""
+LARGEST = 1e100
+"""No setting comes near; with such numbers ranges cannot be computed."""
 RANGE_KEYS = ("from", "to", "count", "step", "scale")
 DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 TOGETHER = ", "
@@ -56,6 +58,11 @@ class Distribution:
     high: float
     log: bool = False
     whole: bool = False
+
+    @property
+    def count(self) -> float:
+        """How many numbers there are; infinite where they need not be whole."""
+        return self.high - self.low + 1 if self.whole else math.inf
 
     def at(self, share: float) -> float | int:
         """The number at a place from 0 to 1, with three digits."""
@@ -92,8 +99,8 @@ def draw(varied: Mapping[str, Varied], rng: random.Random) -> dict[str, Any]:
 
 
 def combinations(varied: Mapping[str, Varied]) -> float:
-    """How many there are; infinite where a setting has a distribution."""
-    return math.prod(len(one.values) if isinstance(one, Choices) else math.inf for one in varied.values())
+    """How many there are; infinite where a setting may be any number, whole or not."""
+    return math.prod(len(one.values) if isinstance(one, Choices) else one.count for one in varied.values())
 
 
 # -- names ------------------------------------------------------------------------------------------------------------
@@ -165,11 +172,16 @@ def _parts(value: Any) -> Collection[Any]:
 
 
 def _choices(name: str, values: Sequence[Any], source: str) -> Choices:
-    different = [value for place, value in enumerate(values) if value not in values[:place]]
+    different: list[Any] = []
+    for value in values:
+        if value not in different:
+            different.append(value)
+        if len(different) > MOST_VALUES:
+            break
     if len(different) < 2:
         raise _refusal(name, source, "needs two values or more that differ. Add one, or set it in the settings instead.")
     if len(different) > MOST_VALUES:
-        raise _refusal(name, source, f"has {len(different):,} values, and {MOST_VALUES:,} are the most. Make the range shorter.")
+        raise _refusal(name, source, f"has {len(values):,} values, and {MOST_VALUES:,} are the most. Make it shorter.")
     return Choices(tuple(different))
 
 
@@ -182,6 +194,8 @@ def _read_range(name: str, table: Mapping[str, Any], source: str) -> Varied:
     if scale not in ("linear", "log"):
         raise _refusal(name, source, f"has scale = {scale!r}. Choose linear or log.")
     log, whole = scale == "log", _is_whole(name)
+    if whole and not (float(low).is_integer() and float(high).is_integer()):
+        raise _refusal(name, source, f"goes from {low:g} to {high:g}, and takes whole numbers. Let it begin and end with one.")
     if low >= high:
         raise _refusal(name, source, f"goes from {low:g} to {high:g}. Let it rise.")
     if log and low <= 0:
@@ -197,7 +211,7 @@ def _read_range(name: str, table: Mapping[str, Any], source: str) -> Varied:
 
 def _number(name: str, table: Mapping[str, Any], key: str, source: str) -> float:
     value = table.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < LARGEST:
         raise _refusal(name, source, f"needs {key} as a number." if value is None else f"has {key} = {value!r}. Give a number.")
     return value
 
@@ -207,8 +221,8 @@ def _by_step(name: str, low: float, high: float, step: float, log: bool, whole: 
         raise _refusal(name, source, 'has step and scale = "log". Give count instead of step.')
     if step <= 0:
         raise _refusal(name, source, f"has step = {step:g}. Give a number above 0.")
-    count = math.floor((high - low) / step + 1e-9) + 1
-    return [_tidy(low + number * step, whole) for number in range(min(count, MOST_VALUES + 1))]
+    count = math.floor(min((high - low) / step, MOST_VALUES) + 1e-9) + 1
+    return [_tidy(low + number * step, whole) for number in range(count)]
 
 
 def _by_count(name: str, low: float, high: float, count: Any, log: bool, whole: bool, source: str) -> list[Any]:
