@@ -2,6 +2,7 @@
 
 import io
 import os
+import threading
 import time
 import zipfile
 from urllib.parse import quote
@@ -155,6 +156,21 @@ def test_a_committed_upload_takes_no_more(script, upload):
     script.post(f"/api/uploads/{upload}/commit", json={})
     assert put(script, upload, 1, "b.png", picture(2)).status_code == 409
     assert script.post(f"/api/uploads/{upload}/commit", json={}).status_code == 409
+
+
+def test_an_upload_that_two_pages_commit_at_once_is_imported_once(script, upload, workspace):
+    put(script, upload, 0, "a.png", picture(1))
+    ours = Uploads(workspace)[upload]
+    answers = []
+    second = threading.Thread(target=lambda: answers.append(script.post(f"/api/uploads/{upload}/commit", json={})))
+    with ours.alone():
+        second.start()
+        second.join(0.2)
+        assert answers == [], "it waits for the first"
+        ours.write(room.UploadInfo(project="mimi", job=7))
+    second.join()
+    assert (answers[0].status_code, answers[0].json()["values"]["job"]) == (409, 7)
+    assert script.get("/api/jobs").json() == []
 
 
 def test_an_upload_is_thrown_away(script, upload, workspace):

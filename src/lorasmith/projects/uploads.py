@@ -18,11 +18,12 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from filelock import FileLock
 from pydantic import BaseModel, Field, ValidationError
 
 from lorasmith.atomic import write_atomically
@@ -167,16 +168,23 @@ class Upload:
     def write(self, info: UploadInfo) -> None:
         write_atomically(self.info_file, info.model_dump_json().encode())
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else lays the upload out within the block: a page that was loaded again may ask for it once more."""
+        with FileLock(self.root / "lock"):
+            yield
+
     def listed(self) -> list[UploadedFile]:
-        """What is there, by number."""
+        """What is there, by number; without what is being laid out just now."""
         found = []
         for label in sorted(self.files.glob("*.name")):
-            number, name = int(label.stem), label.read_text(encoding="utf-8")
-            whole, part = self._whole(number), self._part(number)
-            if whole.exists():
-                found.append(UploadedFile(number, name, whole.stat().st_size, True))
-            elif part.exists():
-                found.append(UploadedFile(number, name, part.stat().st_size, False))
+            with suppress(FileNotFoundError):
+                number, name = int(label.stem), label.read_text(encoding="utf-8")
+                whole, part = self._whole(number), self._part(number)
+                if whole.exists():
+                    found.append(UploadedFile(number, name, whole.stat().st_size, True))
+                elif part.exists():
+                    found.append(UploadedFile(number, name, part.stat().st_size, False))
         return found
 
     def content_of(self, number: int) -> str:

@@ -93,16 +93,17 @@ async def put_file(
 def commit_upload(upload: str, commit: Commit, studio: OpenStudio) -> JobView:
     """Import what came in into the project's dataset, as a job."""
     found = studio.uploads[upload]
-    info = found.info
-    if info.job is not None:
-        raise InputError(f"The upload {upload} was committed already.", code="upload.exists", job=info.job)
-    project = studio.projects[info.project]
-    sources = [str(source) for source in found.lay_out(commit.without_incomplete)]
-    arguments = {
-        "sources": sources, "into": str(project.dataset), "concept": commit.concept, "repeats": commit.repeats, "link": True
-    }  # fmt: skip
-    job = enqueue(studio.queue, "import", arguments, info.project, start=studio.start_supervisor)
-    found.write(UploadInfo(project=info.project, job=job.id))
+    with found.alone():
+        info = found.info
+        if info.job is not None:
+            raise InputError(f"The upload {upload} was committed already.", code="upload.exists", job=info.job)
+        project = studio.projects[info.project]
+        sources = [str(source) for source in found.lay_out(commit.without_incomplete)]
+        arguments = {
+            "sources": sources, "into": str(project.dataset), "concept": commit.concept, "repeats": commit.repeats, "link": True
+        }  # fmt: skip
+        job = enqueue(studio.queue, "import", arguments, info.project, start=studio.start_supervisor)
+        found.write(UploadInfo(project=info.project, job=job.id))
     return job_view(studio, job)
 
 

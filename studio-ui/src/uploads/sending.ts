@@ -123,7 +123,9 @@ async function commit(id: string): Promise<void> {
     );
     changeUpload(id, (now) => ({ ...now, ...ofJob(job) }));
   } catch (error) {
-    changeUpload(id, (now) => ({ ...now, state: "failed", problem: problemOf(error, 0) }));
+    const problem = problemOf(error, 0);
+    if (problem.code === "upload.exists") return takeUp(upload); // before the page was loaded again, say
+    changeUpload(id, (now) => ({ ...now, state: "failed", problem }));
   }
 }
 
