@@ -30,7 +30,16 @@ def changed_norms(base: BaseWeights, layers: Mapping[str, Layer], strength: floa
                     continue
                 part, (path, *_) = found
                 for suffix, kind in ((norm.W, "weight"), (norm.B, "bias")):
-                    own, change = base.tensor(part, f"{path}.{kind}"), layer.tensors[suffix]
+                    change = layer.tensors[suffix]
+                    if not change.any():  # as the shift of a T5's, which has none
+                        continue
+                    own = getattr(base.parts[part].get_submodule(path), kind, None)
+                    if own is None:
+                        raise AdapterError(
+                            f"The layer {name} changes the {kind} of a normalisation that has none: it was made for another base model.",
+                            code="adapter.misfit",
+                            layer=name,
+                        )
                     if own.shape != change.shape:
                         raise AdapterError(
                             f"The layer {name} is not made for a normalisation of {own.numel()} numbers: it was made for another base model.",

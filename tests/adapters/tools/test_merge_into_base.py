@@ -10,6 +10,8 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from lorasmith.adapters.attach import attach_layers
+from lorasmith.adapters.base_weights import BaseWeights
+from lorasmith.adapters.changed_norms import changed_norms
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.kinds import trainable_kinds
 from lorasmith.adapters.tools.merge_into_base import merge_into_base
@@ -139,6 +141,30 @@ def test_biases_and_normalisations_are_merged_too(tmp_path):
         "down_blocks.0.resnets.0.norm1.weight": pytest.approx([0.5]),
         "down_blocks.0.resnets.0.norm1.bias": pytest.approx([-1.0]),
     }
+
+
+def test_a_normalisation_without_a_shift_changes_its_scale_merged_and_attached(tmp_path):
+    """T5's, of which other trainers write `diff` alone."""
+    folder, path = toy_folder("flux"), "encoder.block.0.layer.0.layer_norm"
+    module = toy_parts("flux")["text_encoder_2"]
+    own = module.get_submodule(path).weight
+    name = f"lora_te2_{path.replace('.', '_')}"
+    save_file({f"{name}.diff": torch.full_like(own, 0.25)}, tmp_path / "norm.safetensors", {"ss_base_model_version": "flux1"})
+    merge_into_base([(tmp_path / "norm.safetensors", 2.0)], folder, tmp_path / "merged")
+    new = loaded(tmp_path / "merged", ["text_encoder_2"])["text_encoder_2"].get_submodule(path).weight
+    torch.testing.assert_close(new, own + 0.5)
+    base, before = BaseWeights("flux", {"text_encoder_2": module}), own.clone()
+    with changed_norms(base, open_lora(tmp_path / "norm.safetensors", "flux").layers, 2.0):
+        torch.testing.assert_close(own, before + 0.5)
+    assert torch.equal(own, before)
+    shifted = {f"{name}.w_norm": torch.ones_like(own), f"{name}.b_norm": torch.ones_like(own)}
+    save_file(shifted, tmp_path / "shifted.safetensors", {"ss_base_model_version": "flux1"})
+    with (
+        pytest.raises(AdapterError, match="made for another base model"),
+        changed_norms(base, open_lora(tmp_path / "shifted.safetensors", "flux").layers, 1.0),
+    ):
+        pass
+    assert torch.equal(own, before)
 
 
 def test_what_cannot_be_merged_is_refused_and_nothing_is_written(tmp_path):

@@ -68,7 +68,10 @@ def _bias_change(base: BaseWeights, layers: Sequence[Weighted], part: str, paths
 
 
 def _bias_of(layer: Layer) -> Tensor | None:
-    return layer.tensors[norm.B] if layer.kind is norm.KIND else layer.delta_bias()
+    """None where it stays: also that of a normalisation without one, such as T5's, of which files say nothing."""
+    if layer.kind is not norm.KIND:
+        return layer.delta_bias()
+    return layer.tensors[norm.B] if layer.tensors[norm.B].any() else None
 
 
 def _own_rows(base: BaseWeights, whole: Tensor, part: str, paths: tuple[str, ...], slot: int) -> Tensor:
