@@ -602,6 +602,14 @@ def test_base_weights_are_merged_each_by_its_multiplier(tmp_path):
     assert "base_weights_multiplier" in sd_scripts(tmp_path, "base_weights_multiplier=[0.5]").off
 
 
+def test_a_caption_extension_that_is_left_out_is_noted(tmp_path):
+    def notes(*lines):
+        return [each.message for each in sd_scripts(tmp_path, *lines).of("import.note")]
+
+    assert any(note.startswith("caption_extension is left out") and ".caption alone" in note for note in notes())
+    assert notes('caption_extension=".txt"') == []
+
+
 def test_an_optional_part_alone_tells_no_family(tmp_path):
     assert "flow models" in left(sd_scripts(tmp_path, 'ae="a"', 'timestep_sampling="shift"'))["timestep_sampling"]
 

@@ -72,7 +72,7 @@ def found_in(metadata: Mapping[str, str], tensors: Mapping[str, str], file: Path
     dtypes = {dtype for dtype in tensors.values() if dtype in _DTYPES}
     if len(dtypes) == 1:
         found.options["save_precision"], found.called["save_precision"] = _DTYPES[dtypes.pop()], "(its tensors)"
-    found.not_held = frozenset({"save_every_n_epochs", "sample_every_n_epochs"})
+    found.not_held = frozenset({"save_every_n_epochs", "sample_every_n_epochs", "caption_extension"})
     found.notes.append(NOT_HELD)
     return found
 

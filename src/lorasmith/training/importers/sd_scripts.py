@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lorasmith.dataset_folder import CAPTION_SUFFIXES
 from lorasmith.errors import LorasmithError, SettingsError
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import detect_family
@@ -66,6 +67,14 @@ def draft_of(found: Found, file: Path) -> tuple[str, Draft, Check, Sequence[str]
         )  # fmt: skip
     if found.is_training:
         _fill_in(draft)
+        if not {"caption_extension", "caption_extention"} & {
+            *found.options,
+            *found.not_held,
+            *(name for subset in found.subsets for name in subset),
+        }:
+            found.notes.append(
+                f"caption_extension is left out, so that sd-scripts reads captions in .caption alone; here they are read from {', '.join(CAPTION_SUFFIXES)}."
+            )
     else:
         draft.put("(not in the file)", "training.epochs", 10, "it does not say how long to train; 10 is usual")
     return found.form, draft, lambda settings: _warnings(settings, found), found.notes
