@@ -152,6 +152,22 @@ class BucketSettings(BaseModel):
         return self.resolution if isinstance(self.resolution, tuple) else (self.resolution, self.resolution)
 
 
+def check_buckets(buckets: BucketSettings) -> list[str]:
+    """Warnings about sizes of buckets that nothing reads."""
+    fields = BucketSettings.model_fields
+    given = [f"buckets.{name}" for name in ("min_bucket_reso", "max_bucket_reso", "bucket_reso_steps", "bucket_no_upscale")
+             if getattr(buckets, name) != fields[name].default]  # fmt: skip
+    if not buckets.enable_bucket:
+        return [f"{name} has no effect while buckets.enable_bucket is off. Remove it, or switch that on." for name in given]
+    if buckets.bucket_no_upscale:
+        return [
+            f"{name} has no effect with buckets.bucket_no_upscale, which gives each picture a bucket of its own size. Remove one of them."
+            for name in given
+            if name.endswith("bucket_reso")
+        ]
+    return []
+
+
 class CaptionSettings(BaseModel):
     """How captions are read while training."""
 

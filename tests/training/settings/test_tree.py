@@ -89,6 +89,15 @@ def test_settings_that_contradict_each_other_are_refused_naming_both(change, wor
     [
         ({"captions": {"keep_tokens": 2}}, "no effect while captions.shuffle_caption is off"),
         ({"captions": {"shuffle_caption": True, "keep_tokens": 2, "keep_tokens_separator": "|||"}}, "the separator decides"),
+        (
+            {"buckets": {"enable_bucket": False, "bucket_no_upscale": True}},
+            "bucket_no_upscale has no effect while buckets.enable_bucket is off",
+        ),
+        (
+            {"buckets": {"enable_bucket": False, "bucket_reso_steps": 32}},
+            "bucket_reso_steps has no effect while buckets.enable_bucket is off",
+        ),
+        ({"buckets": {"bucket_no_upscale": True, "max_bucket_reso": 2048}}, "max_bucket_reso has no effect with buckets.bucket_no_upscale"),
     ],
 )
 def test_settings_that_do_little_together_are_warned_about(change, word):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from lorasmith.adapters.kinds import KINDS
 from lorasmith.adapters.settings import check_network
 from lorasmith.captions.variants import check_variants
-from lorasmith.datasets.settings import CaptionSettings, check_datasets
+from lorasmith.datasets.settings import CaptionSettings, check_buckets, check_datasets
 from lorasmith.errors import SettingsError
 from lorasmith.findings import Finding
 from lorasmith.training.objective.flow_settings import FlowSettings
@@ -41,6 +41,7 @@ def check_together(settings: Settings) -> list[Finding]:
     of_folders = [dataset.caption_rules(captions.rules) for dataset in datasets]
     warnings = check_variants(captions.rules, of_folders, captions.cached_variants, trains_texts)
     check_datasets(datasets)
+    warnings += check_buckets(settings.buckets)
     _check_samples(settings.samples, captions.trigger)
     _check_validation(settings.validation)
     warnings += check_noise(settings.noise, settings.base.zero_terminal_snr)
