@@ -124,4 +124,6 @@ def test_a_command_with_blocks_and_loraplus_becomes_settings_that_a_run_takes(tm
     rates = {rule.pattern: rule.lr for rule in network.layers}
     assert rates["MID"] == 0.5
     assert rates["OUT11"] == 1.25
-    assert {each.subjects[0]: each.why for each in found.of("import.not_carried")}["network_args up_lr_weight"] == "Read together with down_lr_weight."
+    assert {each.subjects[0]: each.why for each in found.of("import.not_carried")}[
+        "network_args up_lr_weight"
+    ] == "Read together with down_lr_weight."
