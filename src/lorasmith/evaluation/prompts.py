@@ -122,6 +122,11 @@ class PromptSet:
     trigger: str
     captions_say: Form
 
+    @property
+    def captioned(self) -> bool:
+        """Whether captions say something besides the trigger."""
+        return self.captions_say != "nothing"
+
     def __repr__(self) -> str:
         return f"PromptSet({len(self.prompts)} prompts, trigger {self.trigger!r}, captions say {self.captions_say})"
 

@@ -179,7 +179,7 @@ def _prove(
 
     encoder = None if image_encoder is None else open_image_encoder(image_encoder)
     measured = measure_checkpoints(plan, base, checkpoints, folder, progress=steps[0], cancelled=cancelled, encoder=encoder)
-    verdict = verdict_on(measured, settings=settings)
+    verdict = verdict_on(measured, (), settings, plan.prompts.captioned)
     tried: list[CheckpointMeasures] = []
     if others and verdict.recommended is not None and not cancelled():
         chosen = checkpoints[verdict.recommended]
@@ -187,7 +187,7 @@ def _prove(
         tried = measure_checkpoints(
             of_weights, base, at_weights, folder, progress=steps[1], cancelled=cancelled, record=WEIGHTS_PROOF, encoder=encoder
         )
-        verdict = verdict_on(measured, tried, settings)
+        verdict = verdict_on(measured, tried, settings, plan.prompts.captioned)
     complete = not cancelled()
     return Proven(verdict, (*left_out, *signs_of(verdict, run)), folder, complete)
 

@@ -34,9 +34,10 @@ def proven_in(run: str | Path, settings: Settings | None = None) -> Proven | Non
     record = read_record(folder)
     if record is None or not record.measured:
         return None
-    verdict = verdict_on(record.measured, settings=settings)
+    captioned = record.prompts.captioned
+    verdict = verdict_on(record.measured, (), settings, captioned)
     if weights := _weights_of(verdict, read_record(folder, WEIGHTS_PROOF)):
-        verdict = verdict_on(record.measured, weights, settings)
+        verdict = verdict_on(record.measured, weights, settings, captioned)
     return Proven(folder, record, verdict)
 
 

@@ -120,6 +120,19 @@ def test_what_is_half_way_there_is_under_cooked_only_where_later_pictures_come_n
     assert [one.headline for one in burnt.checkpoints] == ["good", "over-cooked"], "what harms others is no measure of what could be shown"
 
 
+def test_of_captions_that_say_the_trigger_alone_it_cannot_be_told_that_pictures_show_enough() -> None:
+    """All that the images share is learnt with the trigger then, and scores as the subject."""
+    checkpoints = [checkpoint(1, subject=0.1), checkpoint(2), checkpoint(3, keeps=0.4)]
+    said, silent = verdict_on(checkpoints), verdict_on(checkpoints, captioned=False)
+
+    assert [one.headline for one in said.checkpoints] == ["under-cooked", "good", "over-cooked"]
+    assert [one.headline for one in silent.checkpoints] == ["under-cooked", "cannot tell", "over-cooked"]
+    assert (silent.recommended, silent.sentences[1]) == (
+        1,
+        "The captions say nothing but the trigger: to the base all that the images share is the subject then.",
+    )
+
+
 def test_a_run_that_falls_back_is_not_told_to_train_longer() -> None:
     fallen = [checkpoint(1, subject=0.9), checkpoint(2, subject=0.6)]
 

@@ -24,8 +24,8 @@ class CheckpointVerdict:
     score: Score
 
     @classmethod
-    def of(cls, name: str, measured: CheckpointMeasures, score: Score, clearest: Measures) -> CheckpointVerdict:
-        judged = judge(measured.measures, clearest)
+    def of(cls, name: str, measured: CheckpointMeasures, score: Score, clearest: Measures, captioned: bool = True) -> CheckpointVerdict:
+        judged = judge(measured.measures, clearest, captioned)
         return cls(name, measured, headline(judged), judged, score)
 
     @property

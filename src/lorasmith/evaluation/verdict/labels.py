@@ -30,6 +30,8 @@ class Label:
     """From the measures of a checkpoint, and those of the run's one that shows the subject most clearly, which may be the same."""
     evidence: tuple[str, ...]
     """Measures that it is decided by."""
+    needs_captions: bool = False
+    """Whether a 'no' counts only where captions say something besides the trigger."""
 
 
 def _under_cooked(measures: Measures, clearest: Measures) -> Decision:
@@ -79,7 +81,7 @@ def _stuck(measures: Measures, _: Measures) -> Decision:
 
 LABELS: dict[str, Label] = {
     "under-cooked": Label(
-        "under-cooked", "New pictures with the trigger show too little of the subject.", _under_cooked, ("subject",)
+        "under-cooked", "New pictures with the trigger show too little of the subject.", _under_cooked, ("subject",), needs_captions=True
     ),
     "over-cooked": Label("over-cooked", "Pictures of other prompts suffer.", _over_cooked, ("keeps", "moved")),
     "memorised": Label("memorised", "It holds training images by heart and gives them back.", _memorised, ("replay", "gap_shape")),
@@ -123,16 +125,24 @@ def clearest_of(checkpoints: Sequence[Measures]) -> Measures:
     return max(sound or drawn, key=lambda measures: measures["subject"].value, default={})
 
 
-def judge(measures: Measures, clearest: Measures) -> dict[str, Judged]:
-    """Every label of one checkpoint; `clearest` is `clearest_of` its run."""
+def judge(measures: Measures, clearest: Measures, captioned: bool = True) -> dict[str, Judged]:
+    """Every label of one checkpoint; `clearest` is `clearest_of` its run.
+
+    Where captions say nothing but the trigger (not `captioned`), all that the images share is learnt with it, and counts as the subject.
+    """
     return {
         key: Judged(
             key,
-            label.holds(measures, clearest),
+            _holds(label, measures, clearest, captioned),
             tuple((name, measures[name].value, measures[name].error) for name in label.evidence if name in measures),
         )
         for key, label in LABELS.items()
     }
+
+
+def _holds(label: Label, measures: Measures, clearest: Measures, captioned: bool) -> Decision:
+    holds = label.holds(measures, clearest)
+    return None if holds is False and label.needs_captions and not captioned else holds
 
 
 def headline(judged: Mapping[str, Judged]) -> str:

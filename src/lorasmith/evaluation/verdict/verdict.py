@@ -36,6 +36,8 @@ class Verdict:
     weights_as_good: tuple[float, ...]
     weights: tuple[CheckpointMeasures, ...]
     advice: tuple[Finding, ...]
+    captioned: bool = True
+    """Whether captions say something besides the trigger."""
 
     @property
     def said(self) -> tuple[Sentence, ...]:
@@ -63,22 +65,23 @@ class Verdict:
 
 
 def verdict_on(
-    checkpoints: Sequence[CheckpointMeasures], weights: Sequence[CheckpointMeasures] = (), settings: Settings | None = None
-) -> Verdict:
+    checkpoints: Sequence[CheckpointMeasures], weights: Sequence[CheckpointMeasures] = (), settings: Settings | None = None,
+    captioned: bool = True,
+) -> Verdict:  # fmt: skip
     """The verdict on checkpoints of one run in the order of training.
 
     `weights` are measurements of the recommended checkpoint at several weights; `settings` those it was trained with, where known, so that
-    advice can name the change.
+    advice can name the change. `captioned` is whether captions say something besides the trigger.
     """
     picked = pick(checkpoints)
     named = zip(names_of(checkpoints), checkpoints, picked.scores, strict=True)
     clearest = clearest_of([one.measures for one in checkpoints])
-    judged = tuple(CheckpointVerdict.of(name, one, score, clearest) for name, one, score in named)
+    judged = tuple(CheckpointVerdict.of(name, one, score, clearest, captioned) for name, one, score in named)
     of_weight = pick_weight(weights) if weights else Pick(None, (), ())
     return Verdict(
         judged, picked.best, picked.equals,
         None if of_weight.best is None else weights[of_weight.best].weight, tuple(weights[k].weight for k in of_weight.equals),
-        tuple(weights), tuple(advice(Case(judged, picked.best, settings))),
+        tuple(weights), tuple(advice(Case(judged, picked.best, settings))), captioned,
     )  # fmt: skip
 
 
@@ -92,6 +95,8 @@ def _said(verdict: Verdict) -> Iterator[Sentence]:
         yield _sentence("nothing_learnt" if measured else "cannot_tell")
     else:
         yield _recommendation(verdict, checkpoints[verdict.recommended])
+        if not verdict.captioned and checkpoints[verdict.recommended].headline == "cannot tell":
+            yield _sentence("trigger_alone")
         yield from _equals(verdict)
     yield from _where_it_goes_wrong([one for one in checkpoints if one.headline != NOT_DRAWN])
     if verdict.recommended is not None:

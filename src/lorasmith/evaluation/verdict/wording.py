@@ -8,6 +8,7 @@ from lorasmith.evaluation.verdict.labels import meanings
 from lorasmith.sentences import Named, at_the_start, in_a_row, listed, named
 
 CANNOT_TELL = "Whether these checkpoints are good cannot be told from what was measured: look at the pictures yourself."
+TRIGGER_ALONE = "The captions say nothing but the trigger: to the base all that the images share is the subject then."
 NOTHING_LEARNT = "None of these checkpoints shows the subject beyond the noise of the pictures."
 
 
@@ -72,6 +73,7 @@ SENTENCES: dict[str, Callable[..., str]] = {
     "verdict.use_at_weight": _use_at_weight,
     "verdict.use_if_any": _use_if_any,
     "verdict.use_if_any_at_weight": _use_if_any_at_weight,
+    "verdict.trigger_alone": lambda: TRIGGER_ALONE,
     "verdict.best_of_them": _best_of_them,
     "verdict.best_of_them_at_weight": _best_of_them_at_weight,
     "verdict.all_as_good": lambda: "All others that were drawn are as good, as far as these pictures tell: look for yourself.",
