@@ -18,6 +18,7 @@ from lorasmith.adapters.kinds import ALPHA, full, lora, stack
 from lorasmith.adapters.kinds.lora import DOWN, MID, UP
 from lorasmith.adapters.layer import Layer
 from lorasmith.errors import AdapterError
+from lorasmith.pages.numbers import count
 
 ANOTHER_SIZE = "it was made for another base model"
 
@@ -99,7 +100,7 @@ def divide(layer: Layer, names: Sequence[str]) -> list[Layer]:
         return [layer]
     if up.shape[0] % len(names):
         raise AdapterError(
-            f"The layer {layer.name} has {up.shape[0]} rows, and is for {len(names)} layers of equal height: {ANOTHER_SIZE}."
+            f"The layer {layer.name} has {up.shape[0]} rows, and is for {count(len(names), 'layer')} of equal height: {ANOTHER_SIZE}."
         )
     rows = up.split(up.shape[0] // len(names))
     return [

@@ -154,7 +154,8 @@ def diffusers_tensors(family: str, layers: Mapping[str, Layer], shape: Any = Non
         shares = place.shares if len(place.shares) == len(paths) else (1,) * len(paths)  # query, key and value in one, in another's file
         if up.shape[0] % sum(shares):
             raise layer.refusal(
-                f"It has {up.shape[0]} rows, which are not those of the {len(paths)} layers that diffusers has for it.", "adapter.misfit"
+                f"It has {up.shape[0]} rows, which are not those of the {count(len(paths), 'layer')} that diffusers has for it.",
+                "adapter.misfit",
             )
         unit = up.shape[0] // sum(shares)
         for path, own in zip(paths, up.split([share * unit for share in shares]), strict=True):

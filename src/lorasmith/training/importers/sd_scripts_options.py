@@ -26,6 +26,7 @@ from lorasmith.training.importers.sd_scripts_rows import (
     to,
     where_on,
 )
+from lorasmith.training.importers.sd_scripts_saving import save_every, save_every_steps, save_ratio, saves_by_epochs
 from lorasmith.training.objective.timestep_samplings import DEFAULT_SAMPLING, TIMESTEP_SAMPLINGS
 from lorasmith.training.optim.optimizers import DEFAULT_OPTIMIZER, OPTIMIZERS, optimizer_of
 from lorasmith.training.optim.schedules import SCHEDULES
@@ -104,37 +105,6 @@ def _log_with(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
         draft.put(
             theirs, "logging.wandb_project", str(draft.options.get("log_tracker_name") or "lorasmith"), "logging to W&B names a project"
         )
-
-
-def _save_every(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
-    if typed(draft.options.get("save_n_epoch_ratio")):
-        draft.leave(theirs, value, "save_n_epoch_ratio decides")
-    else:
-        draft.put(theirs, "checkpoints.save_every_n_epochs", value)
-
-
-def _save_every_steps(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
-    if not typed(value):
-        return
-    draft.put(theirs, "checkpoints.save_every_n_steps", value)
-    if not _saves_by_epochs(draft.options):
-        draft.put(f"{theirs} (epochs)", "checkpoints.save_every_n_epochs", 0, "files are written by steps alone there")
-
-
-def _save_ratio(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
-    """So many files in all: there are as many epochs between two of them as go into it."""
-    epochs = typed(draft.options.get("max_train_epochs"))
-    if not typed(value):
-        return
-    if epochs:
-        every = max(1, int(epochs) // int(value))
-        draft.put(theirs, "checkpoints.save_every_n_epochs", every, f"{value} files in {epochs} epochs")
-    else:
-        draft.leave(theirs, value, "the file does not say how many epochs there are; set checkpoints.save_every_n_epochs")
-
-
-def _saves_by_epochs(options: Mapping[str, Any]) -> bool:
-    return bool(typed(options.get("save_every_n_epochs")) or typed(options.get("save_n_epoch_ratio")))
 
 
 def _steps(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
@@ -403,8 +373,8 @@ OPTIONS: dict[str, Row] = {
     "fp8_base": where_on("base.quantize", "fp8", "fp8 as well, with a scale for each row, which loses less"),
     "fp8_base_unet": where_on("base.quantize", "fp8", "fp8 as well, with a scale for each row, which loses less"),
     "blocks_to_swap": over_zero("training.blocks_to_swap"),
-    "save_precision": _save_precision, "save_every_n_epochs": _save_every,
-    "save_every_n_steps": _save_every_steps, "save_n_epoch_ratio": _save_ratio,
+    "save_precision": _save_precision, "save_every_n_epochs": save_every,
+    "save_every_n_steps": save_every_steps, "save_n_epoch_ratio": save_ratio,
     "output_name": to("name", str), "sample_every_n_steps": _sample_steps,
     # captions
     **dict.fromkeys(("cache_text_encoder_outputs", "cache_text_encoder_outputs_to_disk"),
@@ -453,7 +423,7 @@ DEFAULTS: dict[str, tuple[Any, Applies]] = {
     "enable_bucket": (False, _always),
     "min_snr_gamma": (0.0, _always),
     "save_precision": ("float", _always),
-    "save_every_n_epochs": (0, lambda options, found: not typed(options.get("save_every_n_steps")) and not _saves_by_epochs(options)),
+    "save_every_n_epochs": (0, lambda options, found: not typed(options.get("save_every_n_steps")) and not saves_by_epochs(options)),
     "sample_every_n_epochs": (
         0,
         lambda options, found: bool(options.get("sample_prompts")) and not typed(options.get("sample_every_n_steps")),
