@@ -128,7 +128,12 @@ RAW = st.one_of(
 TAG = st.sampled_from(["hat", "red hat", "solo", "new", "a (b)", "^_^"])
 TAG_LISTS = st.lists(TAG, min_size=1, max_size=3)
 ARGUMENTS: dict[str, st.SearchStrategy[dict]] = {
-    "add": st.fixed_dictionaries({"tags": TAG_LISTS, "front": st.booleans(), "after": st.none() | TAG, "move": st.booleans()}),
+    "add": st.builds(
+        lambda tags, place, move: {"tags": tags, "move": move} | place,
+        TAG_LISTS,
+        st.sampled_from([{}, {"front": True}]) | st.fixed_dictionaries({"after": TAG}),
+        st.booleans(),
+    ),
     "remove": st.fixed_dictionaries({"tags": TAG_LISTS, "wildcards": st.booleans()}),
     "replace": st.fixed_dictionaries({"tags": TAG_LISTS, "by": TAG_LISTS}),
     "rename": st.fixed_dictionaries({"old": TAG, "new": TAG}),
