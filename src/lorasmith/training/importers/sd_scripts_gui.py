@@ -12,6 +12,7 @@ from lorasmith.training.importers.found import Found, typed, words_of
 from lorasmith.training.importers.sd_scripts_command import options_of
 from lorasmith.training.importers.sd_scripts_options import our_schedule
 from lorasmith.training.importers.sd_scripts_toml import dataset_alone, with_dataset
+from lorasmith.training.optim.schedules import SCHEDULES
 
 
 def from_json(tree: dict[str, Any], path: Path) -> Found:
@@ -216,7 +217,8 @@ def _gui_cycles(rest: dict[str, Any], found: Found, put: Any) -> None:
     """Where the number of restarts is left empty, it is that of the epochs."""
     epochs = rest.get("epoch")
     is_empty = rest.get("lr_scheduler_num_cycles") in ("", None)
-    if is_empty and epochs and our_schedule(str(rest.get("lr_scheduler") or "")) == "cosine_with_restarts":
+    schedule = SCHEDULES.get(our_schedule(str(rest.get("lr_scheduler") or "")) or "")
+    if is_empty and epochs and schedule is not None and schedule.restarts:
         rest.pop("lr_scheduler_num_cycles", None)
         put("lr_scheduler_num_cycles", epochs, "epoch")
         found.notes.append(
