@@ -10,7 +10,10 @@ from tests.browser.console import Console
 from tests.browser.windows import SAVED, new_project, tab, window
 from tests.running_studio import RunningStudio
 
-UNREACHABLE = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
+UNREACHABLE = (
+    "ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "ERR_CONTENT_LENGTH_MISMATCH",
+)  # fmt: skip
+"""Whatever was under way when it was killed, and what was asked after."""
 SAYS_SO = "The studio does not answer."
 
 
