@@ -33,7 +33,7 @@ test("after a reload the same files go on where they broke off, and others come 
   expect(on.files.map((file) => file.name)).toEqual(["1.png", "2.png", "3.png"]);
 });
 
-test("what the browser could not read is told of with what was not taken, and the rest is sent", () => {
+test("what the browser could not read is listed with what was not taken, and the rest is sent", () => {
   const upload = newUpload("u", "mimi", [...gathered(["1.png", 10]), { name: "mimi/locked", unread: "mimi/locked could not be read." }]);
   expect(toSend(upload)).toEqual([0]);
   expect(upload.files[1]?.refused).toBe("mimi/locked could not be read.");

@@ -57,7 +57,7 @@ class PictureRequest:
         """The request with what is usual for a base in place of None.
 
         Raises SettingsError where the base cannot draw it: a size that does not fit, a sampler that is unknown or for other bases, no steps,
-        or guidance that is no finite number.
+        or guidance that is not a finite number.
         """
         prediction, usual = base.diffusion.prediction_type, base.defaults
         sampler = self.sampler or usual.sampler or usual_sampler(prediction)

@@ -55,7 +55,9 @@ class PromptStates:
         return self._kept[key]
 
     def _encoded(self, prompts: Sequence[str]) -> EncodedTexts:
-        texts = [prompt.encode("utf-8", "replace").decode() for prompt in prompts]  # half an emoji is no text to a tokenizer
+        texts = [
+            prompt.encode("utf-8", "replace").decode() for prompt in prompts
+        ]  # a tokenizer refuses a prompt that was cut within an emoji
         if not FAMILIES[self._base.family].reads_emphasis:
             texts = list(map(unescape, texts))
         with torch.no_grad():

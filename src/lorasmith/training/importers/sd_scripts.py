@@ -62,7 +62,7 @@ def draft_of(found: Found, file: Path) -> tuple[str, Draft, Check, Sequence[str]
         first, more = ", ".join(each.subjects[0] for each in unknown[:3]), f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
         raise SettingsError(
             f"{file} is not of sd-scripts, which does not know its options {first}{more}. Give settings of a trainer that is read "
-            "(lorasmith import-settings --help), or begin anew: lorasmith new.",
+            "(lorasmith import-settings --help), or start from scratch: lorasmith new.",
             code="import.form", path=str(file),
         )  # fmt: skip
     if found.is_training:

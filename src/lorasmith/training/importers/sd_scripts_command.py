@@ -47,7 +47,7 @@ def from_command(path: Path) -> Found:
     before, script, after = commands[0]
     if script not in SCRIPTS:
         raise SettingsError(
-            f"{path} runs {script}, whose settings are not read. Give a command of {', '.join(SCRIPTS)}, or begin anew: lorasmith new.",
+            f"{path} runs {script}, whose settings are not read. Give a command of {', '.join(SCRIPTS)}, or start from scratch: lorasmith new.",
             code="import.script",
             path=str(path),
         )

@@ -51,7 +51,7 @@ def _refuse_other_pages(tree: Mapping[str, Any], path: Path) -> None:
     for switch, title in _OTHER_FAMILIES.items():
         if switch not in known and typed(tree.get(switch)) is True:
             raise SettingsError(
-                f"{path} is for {title}, for which kohya_ss's settings are not read. Give one for {', '.join(readable)}, or begin anew: lorasmith new.",
+                f"{path} is for {title}, for which kohya_ss's settings are not read. Give one for {', '.join(readable)}, or start from scratch: lorasmith new.",
                 code="import.family", path=str(path), family=title,
             )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""When sd-scripts saves a file: by epochs, by steps, or so many in all."""
+"""When sd-scripts saves a LoRA: every so many epochs or steps, or a given number of times in all."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def save_every_steps(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
 
 
 def save_ratio(draft: SdScriptsDraft, theirs: str, value: Any) -> None:
-    """The row of save_n_epoch_ratio, so many files in all: there are as many epochs between two of them as go into it."""
+    """The row of save_n_epoch_ratio, the number of files in all: they are as many whole epochs apart as that allows."""
     epochs = typed(draft.options.get("max_train_epochs"))
     if not typed(value):
         return

@@ -7,7 +7,7 @@ import { Letters } from "./Letters";
 export interface Look {
   /** Its picture's address; undefined where there is none to show. */
   picture?: string;
-  /** Its first letters are shown where there is no picture; nothing is shown without a name. */
+  /** Where there is no picture its first letters are shown; without a name, nothing is. */
   letters?: string;
   /** Its name for those who do not see it. */
   name: string;

@@ -120,7 +120,7 @@ def placeholders_in_captions(run: RunFacts) -> Findings:
     having = sum(re.search(PLACEHOLDER, caption.text) is not None for caption in run.captions)
     if having:
         yield warning(
-            f"{having:,} of {count(len(run.captions), 'caption')} {'has' if having == 1 else 'have'} [trigger] or [name].",
+            f"{_so_many(having, run)} [trigger] or [name].",
             evidence=Evidence(having, "captions"), why="ai-toolkit writes the trigger in its place; here it is read as the word in brackets.",
             fix=Fix("Write the trigger in its place; lorasmith captions check FOLDER names them."),
             source="how ai-toolkit reads captions",
@@ -132,7 +132,7 @@ def choices_not_drawn(run: RunFacts) -> Findings:
     having = _count(run, lambda text, rules: not rules.wildcards and CHOICES.search(text) is not None)
     if having:
         yield warning(
-            f"{having:,} of {count(len(run.captions), 'caption')} {'has' if having == 1 else 'have'} choices as in {{red|blue}}, and captions.enable_wildcard is off.",
+            f"{_so_many(having, run)} choices as in {{red|blue}}, and captions.enable_wildcard is off.",
             evidence=Evidence(having, "captions"), why="The braces and all choices are read as they are.",
             fix=set_to("captions.enable_wildcard", True), source="how sd-scripts reads captions",
         )  # fmt: skip
@@ -143,10 +143,15 @@ def separator_of_kept_tags_not_read(run: RunFacts) -> Findings:
     having = _count(run, lambda text, rules: rules.keep_tokens_separator is None and KEEP_TOKENS_SEPARATOR in text)
     if having:
         yield warning(
-            f"{having:,} of {count(len(run.captions), 'caption')} {'has' if having == 1 else 'have'} {KEEP_TOKENS_SEPARATOR}, and captions.keep_tokens_separator is not set.",
+            f"{_so_many(having, run)} {KEEP_TOKENS_SEPARATOR}, and captions.keep_tokens_separator is not set.",
             evidence=Evidence(having, "captions"), why="It is read as text, and does not part the tags that are kept from those that are shuffled.",
             fix=set_to("captions.keep_tokens_separator", KEEP_TOKENS_SEPARATOR), source="how sd-scripts reads captions",
         )  # fmt: skip
+
+
+def _so_many(having: int, run: RunFacts) -> str:
+    """`3 of 40 captions have`."""
+    return f"{having:,} of {count(len(run.captions), 'caption')} {'has' if having == 1 else 'have'}"
 
 
 def _count(run: RunFacts, has: Callable[[str, CaptionRules], bool]) -> int:
@@ -160,13 +165,13 @@ def breaks_not_read(run: RunFacts) -> Findings:
     having = sum(AT_BREAKS.search(caption.text) is not None for caption in run.captions)
     if having and not run.base.family.reads_breaks:
         yield warning(
-            f"{having:,} of {count(len(run.captions), 'caption')} {'has' if having == 1 else 'have'} {BREAK}, which {run.base.family.title} takes for the word.",
+            f"{_so_many(having, run)} {BREAK}, which {run.base.family.title} takes for the word.",
             evidence=Evidence(having, "captions"), why="It parts a caption for CLIP alone; this base's text encoder reads a caption whole.",
             fix=Fix(f"Take {BREAK} out of the captions."), source="how AUTOMATIC1111 reads prompts",
         )  # fmt: skip
     elif having and (run.settings.base.max_token_length or CHUNK) <= CHUNK:
         yield warning(
-            f"{having:,} of {count(len(run.captions), 'caption')} {'has' if having == 1 else 'have'} {BREAK}, which means nothing at {CHUNK} tokens.",
+            f"{_so_many(having, run)} {BREAK}, which means nothing at {CHUNK} tokens.",
             evidence=Evidence(having, "captions"), why=f"It begins the next chunk of {CHUNK} tokens, and there is only one.",
             fix=set_to("base.max_token_length", 2 * CHUNK), source="how AUTOMATIC1111 reads prompts",
         )  # fmt: skip
