@@ -12,7 +12,9 @@ from lorasmith.captions.collection import open_captions
 from lorasmith.curation.audit.dataset import audit_dataset
 from lorasmith.demo.drawing import draw_scene
 from lorasmith.demo.world import random_scene
+from lorasmith.errors import InputError
 from lorasmith.studio import datasets
+from lorasmith.studio.files import picture_response
 from lorasmith.studio.judging import judged
 from tests.as_windows import needs_posix
 
@@ -347,6 +349,17 @@ def test_full_pictures_are_served_as_they_are_and_others_as_webp(script, dataset
     draw_scene(random_scene(7)).save(dataset / "5_mimi" / "old.bmp")
     answered = script.get("/files/projects/mimi/pictures/5_mimi/old.bmp")
     assert (answered.headers["content-type"], opened(answered).size) == ("image/webp", (64, 64))
+
+
+def test_a_picture_that_goes_while_it_is_answered_is_sent_whole_or_is_not_there(dataset):
+    picture = dataset / IDS[0]
+    drawn = picture.read_bytes()
+    answered = picture_response(picture, None)
+    picture.unlink()
+    assert answered.body == drawn  # all that is sent is there before the answer begins
+    with pytest.raises(InputError, match="not there any more") as refused:
+        picture_response(picture, None)
+    assert refused.value.code == "picture.not_found"
 
 
 def test_a_page_that_calls_itself_a_picture_is_not_served(script, dataset):

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from fastapi import APIRouter
 from PIL import Image
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from lorasmith.curation.mend.kept_files import kept_at
 from lorasmith.curation.mend.recipes import recipes_to
+from lorasmith.errors import InputError
 from lorasmith.images.file_part import FilePart
 from lorasmith.images.read import read_picture
 from lorasmith.studio.etag import IfNoneMatch, etag, has_it, version_of_file
@@ -45,25 +46,36 @@ def get_original_file(project: str, picture: str, studio: OpenStudio, if_none_ma
 
 
 def picture_response(source: Path | FilePart, if_none_match: str | None) -> Response:
-    """A picture, a file or a part of one, for a browser; nothing where that has it already."""
-    version = version_of_file(source) if isinstance(source, Path) else f"{version_of_file(source.file)}-{source.offset:x}"
-    headers = {**ASKED_AGAIN, "etag": etag(version)}
-    if has_it(if_none_match, version):
-        return Response(status_code=304, headers=headers)
-    kind = _format_of(source)
+    """A picture, a file or a part of one, for a browser; nothing where that has it already.
+
+    It is read as a whole before the answer begins, so that one that is replaced or removed meanwhile is neither cut short nor held open.
+
+    Raises:
+        InputError: it has gone since it was looked up (`picture.not_found`).
+        DatasetError: it cannot be read.
+    """
+    try:
+        version = version_of_file(source) if isinstance(source, Path) else f"{version_of_file(source.file)}-{source.offset:x}"
+        headers = {**ASKED_AGAIN, "etag": etag(version)}
+        if has_it(if_none_match, version):
+            return Response(status_code=304, headers=headers)
+        content = source.read_bytes() if isinstance(source, Path) else source.open().read()
+    except FileNotFoundError:
+        raise InputError(
+            f"{source} is not there any more. Choose another picture.", code="picture.not_found", picture=source.name
+        ) from None
+    kind = _format_of(content)
     if kind in SHOWN_AS_THEY_ARE:
-        if isinstance(source, Path):
-            return FileResponse(source, media_type=SHOWN_AS_THEY_ARE[kind], headers=headers)
-        return Response(source.open().read(), media_type=SHOWN_AS_THEY_ARE[kind], headers=headers)
+        return Response(content, media_type=SHOWN_AS_THEY_ARE[kind], headers=headers)
     written = io.BytesIO()
     read_picture(source).save(written, "WEBP", quality=90, method=2)
     return Response(written.getvalue(), media_type="image/webp", headers=headers)
 
 
-def _format_of(source: Path | FilePart) -> str:
+def _format_of(content: bytes) -> str:
     """What a picture's bytes are, of the formats that may be shown as they are; "" for all others."""
     try:
-        with Image.open(source if isinstance(source, Path) else source.open(), formats=tuple(SHOWN_AS_THEY_ARE)) as image:
+        with Image.open(io.BytesIO(content), formats=tuple(SHOWN_AS_THEY_ARE)) as image:
             return "JPEG" if image.format == "MPO" else image.format or ""
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return ""

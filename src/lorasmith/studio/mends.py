@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from fastapi import Path as InPath
 from pydantic import BaseModel, Field, JsonValue
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from lorasmith.curation.chosen_pictures import chosen_recipes
 from lorasmith.curation.mend.mend import Mended, mend
@@ -174,7 +174,7 @@ def get_mend_preview(
     key: Annotated[str, InPath(pattern="^[0-9a-f]{64}$")], number: Annotated[int, InPath(ge=0, lt=MOST_BOXES)], studio: OpenStudio
 ) -> Response:  # fmt: skip
     """What a mend would make of a picture, as `mends:plan` names it; it never changes."""
-    return FileResponse(studio.previews.draw(key, number), media_type="image/webp", headers=FOREVER)
+    return Response(studio.previews.draw(key, number), media_type="image/webp", headers=FOREVER)
 
 
 def _way(way: str, words: str, parameters: dict[str, JsonValue] | None) -> WayView:

@@ -50,23 +50,27 @@ class Previews:
         self._forget_old()
         return key
 
-    def draw(self, key: str, number: int) -> Path:
-        """The file of one of the pictures, drawn where it is not there yet.
+    def draw(self, key: str, number: int) -> bytes:
+        """One of the pictures, as WebP; it is kept, and drawn where it is not there yet.
 
         Raises:
             InputError: nothing of this key is known, it has fewer pictures, or the picture has changed meanwhile.
             DatasetError: the picture cannot be read.
         """
         file = self.folder / f"{key}-{number}.webp"
-        if not file.is_file():
-            try:
-                kept = json.loads((self.folder / f"{key}.json").read_bytes())
-                picture, steps = Path(kept["picture"]), _STEPS.validate_python(kept["steps"])
-            except (OSError, ValueError, KeyError):
-                raise InputError("Nothing is known of this preview. Plan the mend again.", code="preview.not_found") from None
-            _refuse_another_picture(picture, kept["content"])
-            write_atomically(file, _drawn(picture, steps, number))
-        return file
+        try:
+            return file.read_bytes()
+        except FileNotFoundError:
+            pass
+        try:
+            kept = json.loads((self.folder / f"{key}.json").read_bytes())
+            picture, steps = Path(kept["picture"]), _STEPS.validate_python(kept["steps"])
+        except (OSError, ValueError, KeyError):
+            raise InputError("Nothing is known of this preview. Plan the mend again.", code="preview.not_found") from None
+        _refuse_another_picture(picture, kept["content"])
+        drawn = _drawn(picture, steps, number)
+        write_atomically(file, drawn)
+        return drawn
 
     def _forget_old(self) -> None:
         with os.scandir(self.folder) as entries:
