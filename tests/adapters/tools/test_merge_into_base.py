@@ -14,6 +14,7 @@ from lorasmith.adapters.base_weights import BaseWeights
 from lorasmith.adapters.changed_norms import changed_norms
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.kinds import trainable_kinds
+from lorasmith.adapters.tools.extract import extract_file
 from lorasmith.adapters.tools.merge_into_base import merge_into_base
 from lorasmith.adapters.tools.opened import open_lora
 from lorasmith.cli.main import app
@@ -143,17 +144,25 @@ def test_biases_and_normalisations_are_merged_too(tmp_path):
     }
 
 
-def test_a_normalisation_without_a_shift_changes_its_scale_merged_and_attached(tmp_path):
-    """T5's, of which other trainers write `diff` alone."""
-    folder, path = toy_folder("flux"), "encoder.block.0.layer.0.layer_norm"
-    module = toy_parts("flux")["text_encoder_2"]
+@pytest.mark.parametrize(
+    ("part", "path", "name"),
+    [
+        ("text_encoder_2", "encoder.block.0.layer.0.layer_norm", "lora_te2_encoder_block_0_layer_0_layer_norm"),
+        ("transformer", "transformer_blocks.0.attn.norm_q", "diffusion_model.double_blocks.0.img_attn.norm.query_norm.scale"),
+    ],
+)
+def test_a_normalisation_without_a_shift_changes_its_scale_merged_and_attached(part, path, name, tmp_path):
+    """T5's, and those of query and key, of which other trainers write `diff` alone."""
+    folder, module = toy_folder("flux"), toy_parts("flux")[part]
     own = module.get_submodule(path).weight
-    name = f"lora_te2_{path.replace('.', '_')}"
     save_file({f"{name}.diff": torch.full_like(own, 0.25)}, tmp_path / "norm.safetensors", {"ss_base_model_version": "flux1"})
     merge_into_base([(tmp_path / "norm.safetensors", 2.0)], folder, tmp_path / "merged")
-    new = loaded(tmp_path / "merged", ["text_encoder_2"])["text_encoder_2"].get_submodule(path).weight
+    new = loaded(tmp_path / "merged", [part])[part].get_submodule(path).weight
     torch.testing.assert_close(new, own + 0.5)
-    base, before = BaseWeights("flux", {"text_encoder_2": module}), own.clone()
+    found = extract_file(tmp_path / "merged", folder, tmp_path / "back.safetensors", "full", parts=[part])
+    assert not found.left_out
+    assert [layer.error for layer in found.layers] == [pytest.approx(0, abs=1e-6)]
+    base, before = BaseWeights("flux", {part: module}), own.clone()
     with changed_norms(base, open_lora(tmp_path / "norm.safetensors", "flux").layers, 2.0):
         torch.testing.assert_close(own, before + 0.5)
     assert torch.equal(own, before)

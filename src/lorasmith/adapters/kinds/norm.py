@@ -2,6 +2,7 @@
 
     w' = w + s * w_norm        b' = b + s * b_norm        s = strength
 
+Those without a shift, as the norms of query and key in transformers, have a `w_norm` alone; they are read with a shift that stays as it is.
 They are read from files, kept, merged and sampled with (see `adapters.changed_norms`), but not trained here: there is no weight matrix
 that they change.
 """
@@ -22,7 +23,7 @@ KIND = Kind(
     changes_weight=False,
     scalable=False,
     suffixes=(W, B),
-    complete=((frozenset({W, B}),),),
+    complete=((frozenset({W}),),),
     axes={W: (1,), B: (1,)},
     has_alpha=False,
     forms=(Form("norm", readings(LOADS, LOADS, LOADS, PLAIN_LORA_ONLY)),),

@@ -268,8 +268,9 @@ class _Part:
         self._keep(layer, math.hypot(float(scale.norm()), float(shift.norm())), lost)
 
     def _norm_name(self, path: str) -> str | None:
-        """What a normalisation with a scale and a shift is called in files; None for other tensors."""
-        if any(len(self.base.shapes.get(f"{path}.{kind}", ())) != 1 for kind in ("weight", "bias")):
+        """What a normalisation, which has a scale and perhaps a shift, is called in files; None for other tensors."""
+        scale = self.base.shapes.get(f"{path}.weight", ())
+        if len(scale) != 1 or self.base.shapes.get(f"{path}.bias", scale) != scale:
             return None
         try:
             name = keys.place(self.family, self.part, path, self.shape).name

@@ -46,11 +46,13 @@ def transformer_layers(settings: Mapping[str, Any]) -> dict[str, int | None]:
     inside: dict[str, int | None] = {f"attn1.{name}": width for name in ("to_q", "to_k", "to_v", "to_out.0")}
     inside |= {"attn2.to_q": width, "attn2.to_k": text, "attn2.to_v": text, "attn2.to_out.0": width}
     inside |= {"ff.net.0.proj": width, "ff.net.2": int(width * settings["mlp_ratio"])}
+    inside |= dict.fromkeys(f"attn{number}.norm_{of}" for number in (1, 2) for of in "qk")
     inside |= {f"norm{number}.linear_{i}": size for number in (1, 2, 3) for i, size in ((1, width), (2, modulation))}
     found = {f"transformer_blocks.{i}.{name}": size for i in range(settings["num_layers"]) for name, size in inside.items()}
     return found | {
         "patch_embed.proj": 4 * settings["in_channels"], "time_embed.t_embedder.linear_1": width, "time_embed.t_embedder.linear_2": width,
         "norm_out.linear_1": width, "norm_out.linear_2": modulation, "proj_out": width,
+        "time_embed.norm": None,
     }  # fmt: skip
 
 
@@ -61,7 +63,7 @@ TRANSFORMER_NAMES = LayerNames(
         (r"(transformer_blocks\.\d+\.norm[123]\.linear_[12]|patch_embed\.proj|time_embed\..*|norm_out\.linear_[12]|proj_out)", "rest"),
     ),
     words=frozenset(
-        ["transformer_blocks", "attn1", "attn2", "to_q", "to_k", "to_v", "to_out", "ff", "net", "proj", "norm1", "norm2", "norm3", "linear_1", "linear_2", "patch_embed", "time_embed", "t_embedder", "norm_out", "proj_out", "blocks", "self_attn", "cross_attn", "q_proj", "k_proj", "v_proj", "output_proj", "mlp", "layer1", "layer2", "adaln_modulation_self_attn", "adaln_modulation_cross_attn", "adaln_modulation_mlp", "adaln_modulation", "x_embedder", "final_layer", "linear"]
+        ["transformer_blocks", "attn1", "attn2", "to_q", "to_k", "to_v", "to_out", "ff", "net", "proj", "norm1", "norm2", "norm3", "linear_1", "linear_2", "patch_embed", "time_embed", "t_embedder", "norm_out", "proj_out", "blocks", "self_attn", "cross_attn", "q_proj", "k_proj", "v_proj", "output_proj", "mlp", "layer1", "layer2", "adaln_modulation_self_attn", "adaln_modulation_cross_attn", "adaln_modulation_mlp", "adaln_modulation", "x_embedder", "final_layer", "linear", "norm_q", "norm_k", "q_norm", "k_norm", "norm", "t_embedding_norm"]
     ),
     to_file=to_original, to_module=to_diffusers, block=block, all_layers=transformer_layers,
 )  # fmt: skip

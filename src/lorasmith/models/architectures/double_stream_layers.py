@@ -32,6 +32,7 @@ class OriginalLayers:
 
     def to_original(self, flat: str, shape: Any = None) -> Place:
         """The original's place of a layer of diffusers; a name of the original's stays as it is."""
+        flat = re.sub(r"_(query|key)_norm$", r"\g<0>_scale", flat)
         for original, ours in self.ends.items():
             if flat == ours:
                 return Place(original, halves_swapped=flat == "norm_out_linear")
@@ -64,14 +65,19 @@ ENDS = {
 ATTENTION: dict[str, tuple[str, ...]] = {
     "img_attn_qkv": ("attn_to_q", "attn_to_k", "attn_to_v"), "txt_attn_qkv": ("attn_add_q_proj", "attn_add_k_proj", "attn_add_v_proj"),
     "img_attn_proj": ("attn_to_out_0",), "txt_attn_proj": ("attn_to_add_out",),
+    "img_attn_norm_query_norm_scale": ("attn_norm_q",), "img_attn_norm_key_norm_scale": ("attn_norm_k",),
+    "txt_attn_norm_query_norm_scale": ("attn_norm_added_q",), "txt_attn_norm_key_norm_scale": ("attn_norm_added_k",),
 }  # fmt: skip
-"""In a double block."""
+"""In a double block. The original calls the weight of a norm its scale, and ComfyUI looks for it under that name."""
+SINGLE_NORMS: dict[str, tuple[str, ...]] = {"norm_query_norm_scale": ("attn_norm_q",), "norm_key_norm_scale": ("attn_norm_k",)}
+"""In a single block."""
+NORM_WORDS = frozenset(["norm", "norm_q", "norm_k", "norm_added_q", "norm_added_k", "query_norm", "key_norm", "scale"])
 FLUX = OriginalLayers(
     ATTENTION | {
         "img_mlp_0": ("ff_net_0_proj",), "img_mlp_2": ("ff_net_2",), "txt_mlp_0": ("ff_context_net_0_proj",),
         "txt_mlp_2": ("ff_context_net_2",), "img_mod_lin": ("norm1_linear",), "txt_mod_lin": ("norm1_context_linear",),
     },
-    {
+    SINGLE_NORMS | {
         "linear1": ("attn_to_q", "attn_to_k", "attn_to_v", "proj_mlp"), "linear2": ("proj_out",), "modulation_lin": ("norm_linear",),
     },
     ENDS | {
@@ -83,6 +89,10 @@ FLUX = OriginalLayers(
 )  # fmt: skip
 
 
+DOUBLE_NORMS_OF_DIFFUSERS = dict.fromkeys(("attn.norm_q", "attn.norm_k", "attn.norm_added_q", "attn.norm_added_k"))
+SINGLE_NORMS_OF_DIFFUSERS = dict.fromkeys(("attn.norm_q", "attn.norm_k"))
+
+
 def block_layers(settings: Mapping[str, Any]) -> dict[str, int | None]:
     """The layers inside the blocks of a transformer of diffusers but for their modulation, by its settings; see `LayerNames.all_layers`."""
     width = settings["num_attention_heads"] * settings["attention_head_dim"]
@@ -90,6 +100,7 @@ def block_layers(settings: Mapping[str, Any]) -> dict[str, int | None]:
     double |= {f"attn.add_{name}_proj": width for name in "qkv"}
     double |= {f"{name}.net.{end}": size for name in ("ff", "ff_context") for end, size in (("0.proj", width), ("2", 4 * width))}
     single: dict[str, int | None] = {f"attn.to_{name}": width for name in "qkv"} | {"proj_mlp": width, "proj_out": 5 * width}
+    double, single = double | DOUBLE_NORMS_OF_DIFFUSERS, single | SINGLE_NORMS_OF_DIFFUSERS
     found = {f"transformer_blocks.{i}.{name}": size for i in range(settings["num_layers"]) for name, size in double.items()}
     return found | {
         f"single_transformer_blocks.{i}.{name}": size for i in range(settings["num_single_layers"]) for name, size in single.items()
@@ -124,7 +135,7 @@ TRANSFORMER_NAMES = LayerNames(
         (r"(x_embedder|context_embedder|time_text_embed\..*|proj_out)", "rest"),
     ),
     words=frozenset(
-        ["transformer_blocks", "single_transformer_blocks", "attn", "to_q", "to_k", "to_v", "to_out", "to_add_out", "add_q_proj", "add_k_proj", "add_v_proj", "ff", "ff_context", "net", "proj", "proj_mlp", "proj_out", "norm", "linear", "norm1", "norm1_context", "norm_out", "x_embedder", "context_embedder", "time_text_embed", "timestep_embedder", "guidance_embedder", "text_embedder", "linear_1", "linear_2", "double_blocks", "single_blocks", "img_attn", "txt_attn", "img_mlp", "txt_mlp", "img_mod", "txt_mod", "qkv", "lin", "linear1", "linear2", "modulation", "img_in", "txt_in", "time_in", "vector_in", "guidance_in", "in_layer", "out_layer", "final_layer", "adaLN_modulation"]
+        ["transformer_blocks", "single_transformer_blocks", "attn", "to_q", "to_k", "to_v", "to_out", "to_add_out", "add_q_proj", "add_k_proj", "add_v_proj", "ff", "ff_context", "net", "proj", "proj_mlp", "proj_out", "norm", "linear", "norm1", "norm1_context", "norm_out", "x_embedder", "context_embedder", "time_text_embed", "timestep_embedder", "guidance_embedder", "text_embedder", "linear_1", "linear_2", "double_blocks", "single_blocks", "img_attn", "txt_attn", "img_mlp", "txt_mlp", "img_mod", "txt_mod", "qkv", "lin", "linear1", "linear2", "modulation", "img_in", "txt_in", "time_in", "vector_in", "guidance_in", "in_layer", "out_layer", "final_layer", "adaLN_modulation", *NORM_WORDS]
     ),
     to_file=FLUX.to_original, to_module=FLUX.to_diffusers, block=FLUX.block, all_layers=transformer_layers,
 )  # fmt: skip

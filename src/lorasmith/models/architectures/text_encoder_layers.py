@@ -60,6 +60,6 @@ T5_NAMES = LayerNames(
         (r"encoder\.block\.\d+\.layer\.0\.SelfAttention\.[qkvo]", "attention"),
         (r"encoder\.block\.\d+\.layer\.1\.DenseReluDense\.w\w+", "mlp"),
     ),
-    words=frozenset(["encoder", "block", "layer", "SelfAttention", "DenseReluDense", "q", "k", "v", "o", "wi", "wi_0", "wi_1", "wo", "layer_norm"]),
+    words=frozenset(["encoder", "block", "layer", "SelfAttention", "DenseReluDense", "q", "k", "v", "o", "wi", "wi_0", "wi_1", "wo", "layer_norm", "final_layer_norm"]),
     block=_block, all_layers=t5_layers,
 )  # fmt: skip

@@ -15,6 +15,8 @@ NATIVE = "diffusion_model., original path"
 """The way of naming that is written for most of these families."""
 DIFFUSERS_FINDS_NO_LOKR = {("diffusers", "lokr"): drops("it finds no LoRA in the file and says nothing")}
 """Of transformers with double and single blocks."""
+NORMS_WITHOUT_DOTS = dict.fromkeys(("ComfyUI", "Forge"), r"lora_unet_\w+_((query|key)_norm|norms_\d+)(_scale)?")
+"""Names that they make of a layer's weight, and the norms of these transformers call theirs a scale."""
 
 
 def of_transformer(by_naming: Mapping[str, Readings], nobody: Readings = NOBODY, **differs: Any) -> Consumers:

@@ -15,6 +15,7 @@ from lorasmith.models.architectures.transformer_consumers import (
     EVERYBODY,
     NATIVE,
     NOBODY_AND_FORGE_REFUSES,
+    NORMS_WITHOUT_DOTS,
     UNKNOWN,
     of_transformer,
 )
@@ -91,15 +92,19 @@ CONSUMERS = of_transformer(
         NATIVE: readings(UNKNOWN, LOADS, LOADS, drops("it finds no layer under these names and says nothing")),
     },
     nobody=NOBODY_AND_FORGE_REFUSES,
-    unknown_names={"diffusers": r"lora_unet_(img_in|txt_in|final_layer_linear|distilled_guidance_layer_\w+)"},
+    unknown_names={"diffusers": r"lora_unet_(img_in|txt_in|final_layer_linear|distilled_guidance_layer_\w+)", **NORMS_WITHOUT_DOTS},
     kinds=DIFFUSERS_FINDS_NO_LOKR,
+    reads_beside_embeddings=True,
 )
 
 _OF_FLUX = (
     r"mod_lin|modulation_lin|norm1(_context)?_linear|single_transformer_blocks_\d+_norm_linear|time_|guidance_in|vector_in|norm_out|adaLN"
 )
 """Layers that Flux.1 has beside those of Chroma."""
-_SHARED = r"lora_unet_(double_blocks_\d+_(img|txt)_(attn_(qkv|proj)|mlp_[02])|single_blocks_\d+_linear[12]|(img|txt)_in|final_layer_linear)"
+_SHARED = (
+    r"lora_unet_(double_blocks_\d+_(img|txt)_(attn_(qkv|proj|norm_\w+)|mlp_[02])|single_blocks_\d+_(linear[12]|norm_\w+)|(img|txt)_in"
+    r"|final_layer_linear)"
+)
 
 CHROMA = Family(
     name="chroma",

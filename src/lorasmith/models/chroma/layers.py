@@ -21,12 +21,16 @@ _LINEAR_BACK = {original: ours for ours, original in LINEAR.items()}
 
 def to_file(flat: str, shape: Any = None) -> Place:
     """The original's place of a layer of diffusers; a name of the original's stays as it is."""
-    return Place(_renamed(flat, LINEAR)) if flat.startswith(APPROXIMATOR) else FLUX.to_original(flat)
+    if not flat.startswith(APPROXIMATOR):
+        return FLUX.to_original(flat)
+    return Place(re.sub(r"_norms_\d+$", r"\g<0>_scale", _renamed(flat, LINEAR)))
 
 
 def to_module(flat: str, shape: Any = None) -> tuple[str, ...]:
     """diffusers' layers of a name of the original's, in row order."""
-    return (_renamed(flat, _LINEAR_BACK),) if flat.startswith(APPROXIMATOR) else FLUX.to_diffusers(flat)
+    if not flat.startswith(APPROXIMATOR):
+        return FLUX.to_diffusers(flat)
+    return (_renamed(re.sub(r"(_norms_\d+)_scale$", r"\1", flat), _LINEAR_BACK),)
 
 
 def _renamed(flat: str, names: Mapping[str, str]) -> str:
@@ -45,7 +49,7 @@ def all_layers(settings: Mapping[str, Any]) -> dict[str, int | None]:
         f"{APPROXIMATOR}.out_proj": hidden,
     }
     for i in range(settings["approximator_layers"]):
-        found |= {f"{APPROXIMATOR}.layers.{i}.{name}": hidden for name in LINEAR}
+        found |= {f"{APPROXIMATOR}.layers.{i}.{name}": hidden for name in LINEAR} | {f"{APPROXIMATOR}.norms.{i}": None}
     return found
 
 

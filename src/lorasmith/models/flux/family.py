@@ -18,6 +18,7 @@ from lorasmith.models.architectures.transformer_consumers import (
     EVERYBODY,
     NATIVE,
     NOBODY_AND_FORGE_REFUSES,
+    NORMS_WITHOUT_DOTS,
     UNKNOWN,
     of_transformer,
 )
@@ -108,9 +109,13 @@ CONSUMERS = of_transformer(
         "XLabs": readings(UNKNOWN, Reading("refused", "it does not know XLabs' names"), LOADS, LOADS),
     },
     nobody=NOBODY_AND_FORGE_REFUSES,
-    unknown_names={"diffusers": r"lora_unet_(img_in|txt_in|(time|guidance|vector)_in_(in|out)_layer|final_layer_linear)"},
+    unknown_names={
+        "diffusers": r"lora_unet_(img_in|txt_in|(time|guidance|vector)_in_(in|out)_layer|final_layer_linear)",
+        **NORMS_WITHOUT_DOTS,
+    },
     needed_names={("ComfyUI", "XLabs"): frozenset({"single_blocks.37.processor.qkv_lora", "double_blocks.18.processor.qkv_lora2"})},
     kinds=DIFFUSERS_FINDS_NO_LOKR,
+    reads_beside_embeddings=True,
 )
 
 _ATTENTION = r"transformer_blocks_\d+_attn_(to_[qkv]|to_out_0|to_add_out|add_[qkv]_proj)"
@@ -141,8 +146,8 @@ FLUX = Family(
             versions=("flux",),
             shared_layers={
                 # Chroma is Flux.1 without modulations, CLIP and guidance; FLUX.2 klein 4B has five double blocks as wide, with other MLPs.
-                "Chroma": r"lora_unet_(double_blocks_\d+_(img|txt)_(attn_(qkv|proj)|mlp_[02])|single_blocks_\d+_linear[12]|(img|txt)_in|final_layer_linear)|lora_te3_.*",
-                "FLUX.2 klein": r"lora_unet_(double_blocks_[0-4]_(img|txt)_attn_(qkv|proj)|time_in_(in|out)_layer)",
+                "Chroma": r"lora_unet_(double_blocks_\d+_(img|txt)_(attn_(qkv|proj|norm_\w+)|mlp_[02])|single_blocks_\d+_(linear[12]|norm_\w+)|(img|txt)_in|final_layer_linear)|lora_te3_.*",
+                "FLUX.2 klein": r"lora_unet_(double_blocks_[0-4]_(img|txt)_attn_(qkv|proj|norm_\w+)|single_blocks_1?\d_norm_\w+|time_in_(in|out)_layer)",
             },
             shared_paths={
                 "HunyuanVideo": rf"double_blocks_\d+_(img|txt)_attn_(qkv|proj)|single_blocks_\d+_linear[12]|{_ATTENTION}|{_FRAME}"

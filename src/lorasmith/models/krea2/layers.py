@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lorasmith.models.krea2.names import ENDS, INSIDE, STACKS
+from lorasmith.models.krea2.names import ENDS, INSIDE, OTHERS, STACKS
 from lorasmith.models.lora_naming import LayerNames, Place
 
 
@@ -22,12 +22,14 @@ def _renamed(flat: str, stacks: Mapping[str, str], inside: Mapping[str, str], en
     return ends.get(flat, flat)
 
 
-_TO_FILE = (_flat(STACKS), _flat(INSIDE), _flat(ENDS))
+_NORMS = {ours.removesuffix(".weight"): theirs for ours, theirs in OTHERS.items() if ours.endswith(".weight")}
+_TO_FILE = (_flat(STACKS), _flat(INSIDE | _NORMS), _flat(ENDS | _NORMS))
 _STACKS_BACK, _INSIDE_BACK, _ENDS_BACK = ({theirs: ours for ours, theirs in table.items()} for table in _TO_FILE)
 
 
 def to_file(flat: str, shape: Any = None) -> Place:
-    """The original's name of a layer of diffusers."""
+    """The original's name of a layer of diffusers; that of a norm ends as its weight is called there."""
+    flat = re.sub(r"((^|_)(pre|post|[qk])norm|last_norm|txtmlp_0)$", r"\g<0>_scale", flat)
     return Place(_renamed(flat, *_TO_FILE))
 
 
@@ -56,10 +58,17 @@ def transformer_layers(settings: Mapping[str, Any]) -> dict[str, int | None]:
         for i in range(count)
         for name in INSIDE
     }
+    found |= {
+        f"{stack}.{i}.{name}": None
+        for stack, (count, *_) in stacks.items()
+        for i in range(count)
+        for name in ("norm1", "norm2", "attn.norm_q", "attn.norm_k")
+    }
     return found | {
         "img_in": settings["in_channels"], "final_layer.linear": width, "time_embed.linear_1": settings["timestep_embed_dim"],
         "time_embed.linear_2": width, "time_mod_proj": width, "txt_in.linear_1": text, "txt_in.linear_2": width,
         "text_fusion.projector": settings["num_text_layers"],
+        "txt_in.norm": None, "final_layer.norm": None,
     }  # fmt: skip
 
 
@@ -71,7 +80,7 @@ TRANSFORMER_NAMES = LayerNames(
         (r"text_fusion\..*|img_in|final_layer\.linear|time_embed\..*|time_mod_proj|txt_in\..*", "frame"),
     ),
     words=frozenset(
-        ["transformer_blocks", "blocks", "text_fusion", "txtfusion", "layerwise_blocks", "refiner_blocks", "attn", "to_q", "to_k", "to_v", "to_out", "to_gate", "wq", "wk", "wv", "wo", "ff", "mlp", "gate", "up", "down", "projector", "img_in", "first", "final_layer", "last", "linear", "time_embed", "tmlp", "linear_1", "linear_2", "time_mod_proj", "tproj", "txt_in", "txtmlp"]
+        ["transformer_blocks", "blocks", "text_fusion", "txtfusion", "layerwise_blocks", "refiner_blocks", "attn", "to_q", "to_k", "to_v", "to_out", "to_gate", "wq", "wk", "wv", "wo", "ff", "mlp", "gate", "up", "down", "projector", "img_in", "first", "final_layer", "last", "linear", "time_embed", "tmlp", "linear_1", "linear_2", "time_mod_proj", "tproj", "txt_in", "txtmlp", "norm", "norm1", "norm2", "norm_q", "norm_k", "prenorm", "postnorm", "qknorm", "qnorm", "knorm", "scale"]
     ),
     to_file=to_file, to_module=to_module, block=block, all_layers=transformer_layers,
 )  # fmt: skip

@@ -6,10 +6,8 @@ import re
 from collections.abc import Collection
 
 from lorasmith.models.architectures import next_dit_names
-from lorasmith.models.lumina2.names import ENDS, INSIDE, NORMS, STACKS
+from lorasmith.models.lumina2.names import CAPTION_NORM, ENDS, INSIDE, NORMS, STACKS
 from lorasmith.models.take import Shapes, Take
-
-_CAPTION_NORM = ("time_caption_embed.caption_embedder.0", "cap_embedder.0")
 
 
 def from_original(shapes: Shapes, keys: Collection[str]) -> dict[str, Take]:
@@ -22,4 +20,4 @@ def _original(name: str) -> str:
     if found := re.fullmatch(rf"((?:{'|'.join(STACKS)})\.\d+)\.(.+)", module):
         inside = (INSIDE | NORMS).get(found[2]) or re.sub(r"^attn\.", "attention.", found[2])
         return f"{found[1]}.{inside}.{kind}"
-    return f"{(ENDS | dict([_CAPTION_NORM]))[module]}.{kind}"
+    return f"{(ENDS | CAPTION_NORM)[module]}.{kind}"

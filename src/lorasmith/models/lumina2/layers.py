@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lorasmith.models.architectures.next_dit_names import block
 from lorasmith.models.lora_naming import LayerNames, Place
-from lorasmith.models.lumina2.names import ENDS, INSIDE, STACKS
+from lorasmith.models.lumina2.names import CAPTION_NORM, ENDS, INSIDE, NORMS, STACKS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,8 +25,10 @@ def _flat(names: Mapping[str, str]) -> dict[str, str]:
     return {ours.replace(".", "_"): theirs.replace(".", "_") for ours, theirs in names.items()}
 
 
-_INSIDE, _ENDS = _flat(INSIDE), _flat(ENDS)
+_INSIDE, _ENDS = _flat(INSIDE | NORMS | {"attn.norm_q": "attention.q_norm", "attn.norm_k": "attention.k_norm"}), _flat(ENDS | CAPTION_NORM)
 _INSIDE_BACK, _ENDS_BACK = ({theirs: ours for ours, theirs in table.items()} for table in (_INSIDE, _ENDS))
+_FIRST_NORM = {False: "norm1_norm", True: "norm1"}
+"""The first norm of a block, by whether the block is of the caption's refiner, which is not modulated."""
 
 
 def to_file(flat: str, query_heads: int) -> Place:
@@ -45,6 +47,8 @@ def to_module(flat: str, query_heads: int) -> tuple[str, ...]:
     if not found:
         return (_ENDS_BACK.get(flat, flat),)
     inside = _QKV if found[2] == "attention_qkv" else (_INSIDE_BACK.get(found[2], found[2]),)
+    if inside[0] in _FIRST_NORM.values():
+        inside = (_FIRST_NORM[found[1].startswith("context_refiner")],)
     return tuple(f"{found[1]}_{layer}" for layer in inside)
 
 
@@ -60,12 +64,14 @@ def transformer_layers(settings: Mapping[str, Any]) -> dict[str, int | None]:
     inner = -(-4 * width // multiple) * multiple
     inside: dict[str, int | None] = {f"attn.{name}": width for name in ("to_q", "to_k", "to_v", "to_out.0")}
     inside |= {"feed_forward.linear_1": width, "feed_forward.linear_3": width, "feed_forward.linear_2": inner}
+    inside |= dict.fromkeys(("attn.norm_q", "attn.norm_k", "norm2", "ffn_norm1", "ffn_norm2"))
     counts = {stack: settings["num_layers" if stack == "layers" else "num_refiner_layers"] for stack in STACKS}
     found = {f"{stack}.{i}.{name}": size for stack, count in counts.items() for i in range(count) for name, size in inside.items()}
     found |= {f"{stack}.{i}.norm1.linear": modulation for stack in STACKS[:2] for i in range(counts[stack])}
+    found |= {f"{stack}.{i}.norm1{'.norm' if stack in STACKS[:2] else ''}": None for stack in STACKS for i in range(counts[stack])}
     return found | {
         "x_embedder": 4 * settings["in_channels"], "norm_out.linear_1": modulation, "norm_out.linear_2": width,
-        "time_caption_embed.caption_embedder.1": settings["cap_feat_dim"], "time_caption_embed.timestep_embedder.linear_1": 256,
+        "time_caption_embed.caption_embedder.0": None, "time_caption_embed.caption_embedder.1": settings["cap_feat_dim"], "time_caption_embed.timestep_embedder.linear_1": 256,
         "time_caption_embed.timestep_embedder.linear_2": modulation,
     }  # fmt: skip
 

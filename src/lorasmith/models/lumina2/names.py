@@ -15,3 +15,4 @@ ENDS = {
 """The linear layers outside the blocks."""
 NORMS = {"norm1.norm": "attention_norm1", "norm1": "attention_norm1", "norm2": "attention_norm2"}
 """The norms of a block that have other names; the blocks of the caption's refiner have the first without modulation."""
+CAPTION_NORM = {"time_caption_embed.caption_embedder.0": "cap_embedder.0"}

@@ -61,6 +61,9 @@ def transformer_layers(settings: Mapping[str, Any]) -> dict[str, int | None]:
     own |= {"ff.net.0.proj": width, "ff.net.2": 4 * width}
     text: dict[str, int | None] = {"attn.to_add_out": width, "ff_context.net.0.proj": width, "ff_context.net.2": 4 * width}
     second: dict[str, int | None] = {f"attn2.{name}": width for name in ("to_q", "to_k", "to_v", "to_out.0")}
+    if settings.get("qk_norm"):
+        own |= dict.fromkeys(f"attn.norm_{of}" for of in ("q", "k", "added_q", "added_k"))
+        second |= dict.fromkeys(f"attn2.norm_{of}" for of in "qk")
     found: dict[str, int | None] = {}
     for i in range(blocks):
         inside = own | (text if i < blocks - 1 else {}) | (second if i in settings["dual_attention_layers"] else {})

@@ -22,6 +22,7 @@ def to_file(flat: str, shape: Any = None) -> Place:
     """The place of a layer by its name in diffusers or in the original."""
     for ours, theirs in _ENDS.items():
         flat = re.sub(rf"^{ours}(?=_|$)", theirs, flat)
+    flat = re.sub(r"attention_([qk])_norm$", r"attention_norm_\1", flat)
     return Place(re.sub(r"attention_out$", "attention_to_out_0", flat))
 
 
@@ -39,6 +40,7 @@ def transformer_layers(settings: Mapping[str, Any]) -> dict[str, int | None]:
     width, modulation = settings["dim"], min(settings["dim"], MODULATION)
     inside: dict[str, int | None] = {f"attention.{name}": width for name in _ATTENTION}
     inside |= {"feed_forward.w1": width, "feed_forward.w3": width, "feed_forward.w2": int(width / 3 * 8)}
+    inside |= dict.fromkeys(("attention.norm_q", "attention.norm_k", "attention_norm1", "attention_norm2", "ffn_norm1", "ffn_norm2"))
     refiners = range(settings["n_refiner_layers"])
     blocks = {f"layers.{i}": True for i in range(settings["n_layers"])}
     blocks |= {f"noise_refiner.{i}": True for i in refiners} | {f"context_refiner.{i}": False for i in refiners}
@@ -46,7 +48,8 @@ def transformer_layers(settings: Mapping[str, Any]) -> dict[str, int | None]:
     found |= {f"{path}.adaLN_modulation.0": modulation for path, modulated in blocks.items() if modulated}
     return found | {
         "all_x_embedder.2-1": 4 * settings["in_channels"], "all_final_layer.2-1.linear": width,
-        "all_final_layer.2-1.adaLN_modulation.1": modulation, "cap_embedder.1": settings["cap_feat_dim"],
+        "all_final_layer.2-1.adaLN_modulation.1": modulation, "cap_embedder.0": None,
+        "cap_embedder.1": settings["cap_feat_dim"],
         "t_embedder.mlp.0": 256, "t_embedder.mlp.2": 1024,
     }  # fmt: skip
 

@@ -1,0 +1,69 @@
+"""Trained normalisations of every family are read under every name that a file may have for them, and written so that they are read again."""
+
+import pytest
+import torch
+from torch import nn
+
+from lorasmith.adapters.base_weights import empty_base
+from lorasmith.adapters.compatibility.loading import in_programs
+from lorasmith.adapters.files.dialects import read_network
+from lorasmith.adapters.files.key_style import in_style_of
+from lorasmith.adapters.kinds import norm
+from lorasmith.adapters.layer import file_tensors
+from lorasmith.models.families import FAMILIES
+from lorasmith.models.open import describe
+from tests.models.toys import carrying, toy_folder
+
+
+def norms_of(module):
+    """Path -> how many numbers it has, of every layer with a scale for each channel."""
+    return {
+        path: layer.weight.numel()
+        for path, layer in module.named_modules()
+        if not isinstance(layer, nn.Linear | nn.Conv2d | nn.Embedding)
+        and getattr(layer, "weight", None) is not None
+        and layer.weight.dim() == 1
+    }
+
+
+def changed_paths(family, base, tensors):
+    """Part and path of each layer of a file that was read whole, all of them normalisations."""
+    network = read_network(tensors, {}, family, base.shape).whole()
+    assert {layer.kind for layer in network.layers.values()} == {norm.KIND}
+    return [(found[0], *found[1]) for name in network.layers if (found := base.layers(name))], network
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_norm_of_a_family_is_read_and_written(family):
+    base = empty_base(describe(toy_folder(family)))
+    for part, module in carrying(base).items():
+        found = norms_of(module)
+        assert found
+        tensors = {f"{part}.{path}.diff": torch.ones(size) for path, size in found.items()}
+        paths, network = changed_paths(family, base, tensors)
+        assert sorted(paths) == sorted((part, path) for path in found)
+        written, _ = in_style_of(family, file_tensors(network.layers.values()), {})
+        again, _ = changed_paths(family, base, written)
+        assert sorted(again) == sorted(paths)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_norms_are_read_under_the_names_of_single_files(family):
+    description = describe(toy_folder(family))
+    base, denoiser = empty_base(description), description.denoiser
+    found = norms_of(base.parts[denoiser])
+    shapes = {name: tuple(tensor.shape) for name, tensor in base.parts[denoiser].state_dict().items()}
+    for table in description.parts[denoiser].config.architecture.tables.values():
+        takes = table(shapes, ())
+        # ComfyUI leaves out ".weight", and keeps what else a tensor is called; LyCORIS writes the layer's path alone.
+        for end in ("", ".scale"):
+            heads = {path: f"diffusion_model.{takes[f'{path}.weight'].key.removesuffix('.weight').removesuffix(end)}" for path in found}
+            paths, _ = changed_paths(family, base, {f"{head}.w_norm": torch.ones(found[path]) for path, head in heads.items()})
+            assert sorted(paths) == sorted((denoiser, path) for path in found)
+
+
+def test_comfyui_finds_norms_of_flux_under_dotted_names_alone():
+    head = "double_blocks.0.img_attn.norm.query_norm"
+    for name, finds in ((f"diffusion_model.{head}.scale", True), (f"lora_unet_{head.replace('.', '_')}", False)):
+        network = read_network({f"{name}.w_norm": torch.ones(128)}, {}, "flux")
+        assert (in_programs(network)["ComfyUI"].verdict == "all") is finds
