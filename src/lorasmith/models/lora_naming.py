@@ -175,6 +175,8 @@ class Consumers:
     """Pattern of the denoiser's names for which diffusers takes the file's most common alpha; None where it uses each layer's own."""
     alphas_refused_by_diffusers: frozenset[str] = frozenset()
     """Ways of naming beside which diffusers reads no alphas: it refuses such a file."""
+    reads_beside_embeddings: bool = False
+    """Whether diffusers reads the LoRA of a file in which embeddings are bundled; else it refuses the file."""
 
 
 @dataclass(frozen=True)

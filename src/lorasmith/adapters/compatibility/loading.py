@@ -144,6 +144,10 @@ def _in_diffusers(rule: Reading, layer: LayerOutline, way: str, context: _File) 
     if way == "kohya, original path" and not record.lora.consumers.mixed_styles and "kohya, diffusers path" in context.styles:
         return drops("it deletes original names where names of diffusers are in the same file")
     part = part_of(network.family, layer.name)[0]
+    if network.embeddings and not record.lora.consumers.reads_beside_embeddings:
+        return refused(
+            "it stops at the embeddings that are bundled in the file (ValueError): convert it to diffusers, which leaves them out"
+        )
     if way == "kohya, CLIP" and part not in context.with_attention_output:
         return refused("it stops at a text encoder of which no out_proj is trained (ValueError)")
     if way in record.lora.consumers.alphas_refused_by_diffusers and layer.alpha is not None and layer.name not in network.alphas_from:

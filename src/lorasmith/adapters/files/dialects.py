@@ -54,7 +54,9 @@ def read_network(
     fused = sum(len(next(iter(slots[name].values())).place.shares) > 1 for name in layers)
     in_file = tuple(layer for layer in layout.in_file if layer.name in layers)
     layers, alphas_from = _apart(layout, layers, shape, lambda name, why: _refuse(unread, slots[name], why))
-    return Network(layout.family, layers, layout.dialects, unread, layout.notes(fused), metadata, alphas_from, in_file, layout.alike)
+    return Network(
+        layout.family, layers, layout.dialects, unread, layout.notes(fused), metadata, alphas_from, in_file, layout.alike, layout.embeddings
+    )
 
 
 def _refuse(unread: dict[str, str], slots: Mapping[int, PlacedLayer], why: AdapterError) -> None:

@@ -147,6 +147,8 @@ class NetworkOutline:
     """The layers as they are in the file: those that `layers` has as one (query, key and value) are apart."""
     alike: tuple[str, ...] = ()
     """Titles of other models that the file could be for as well, since nothing in it shows which."""
+    embeddings: tuple[str, ...] = ()
+    """Names of embeddings that are bundled with the network."""
 
     def __repr__(self) -> str:
         kinds = Counter(layer.kind.title for layer in self.layers.values())
@@ -178,8 +180,9 @@ class Layout:
             heads = (*before.written_as, *placed.outline.written_as) if before else placed.outline.written_as
             layers[name] = replace(before or placed.outline, written_as=heads)
         return NetworkOutline(
-            self.family, layers, self.dialects, self.unread, self.notes(), dict(self.metadata), self.alphas_from, self.in_file, self.alike
-        )
+            self.family, layers, self.dialects, self.unread, self.notes(), dict(self.metadata), self.alphas_from, self.in_file, self.alike,
+            self.embeddings,
+        )  # fmt: skip
 
     @property
     def in_file(self) -> tuple[LayerOutline, ...]:
@@ -382,7 +385,9 @@ AnyLayer = TypeVar("AnyLayer", bound=LayerOutline)
 
 
 def as_norm(layer: AnyLayer, zeros_like: Any) -> AnyLayer:
-    """A difference of a normalisation, which has one number a channel, as what is trained of one."""
+    """A difference of a normalisation, which has one number a channel, as what is trained of one; a shift that the file lacks is zero."""
+    if layer.kind is norm.KIND and norm.B not in layer.tensors:
+        return replace(layer, tensors={**layer.tensors, norm.B: zeros_like(layer.tensors[norm.W])})
     if layer.kind is not full.KIND or len(layer.tensors[full.DIFF].shape) != 1:
         return layer
     scale = layer.tensors[full.DIFF]

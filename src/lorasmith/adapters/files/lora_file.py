@@ -22,6 +22,7 @@ from torch import Tensor
 
 from lorasmith.adapters.files.hashes import hashes_under
 from lorasmith.adapters.files.header import lora_file_at
+from lorasmith.adapters.files.keys import EMBEDDING
 from lorasmith.adapters.files.peft_alphas import config_beside
 from lorasmith.atomic import open_atomically
 from lorasmith.errors import SettingsError
@@ -99,7 +100,7 @@ def _copied(tensor: Tensor) -> Tensor:
 def save_lora(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtype: torch.dtype) -> None:
     """Write a LoRA file, all weights in `dtype`, and add the hashes of its content to the metadata.
 
-    An alpha that `dtype` cannot hold exactly is written in fp32, which every program reads.
+    An alpha that `dtype` cannot hold exactly is written in fp32, which every program reads; bundled embeddings keep their own dtype.
 
     The file appears whole or not at all: it is written beside, flushed to the disk, and renamed. Its numbers are converted one tensor after
     the other, so that writing takes no memory beside the tensors.
@@ -115,8 +116,10 @@ def save_lora(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping
             file.write(numbers)
 
 
-def stored_dtype(tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
-    """The dtype of a tensor in a file whose weights are in `dtype`: that, or fp32 for an alpha that it would round."""
+def stored_dtype(key: str, tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
+    """The dtype of a tensor in a file whose weights are in `dtype`: that, fp32 for an alpha that it would round, or an embedding's own."""
+    if EMBEDDING.match(key) and tensor.dtype in _DTYPES:
+        return tensor.dtype
     return torch.float32 if tensor.dim() == 0 and float(tensor.to(dtype)) != float(tensor) else dtype
 
 
@@ -125,7 +128,7 @@ def _rows(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> tuple[dict[str, 
     rows: dict[str, dict[str, Any]] = {}
     end = 0
     for key, tensor in sorted(tensors.items()):
-        stored = stored_dtype(tensor, dtype)
+        stored = stored_dtype(key, tensor, dtype)
         begin, end = end, end + tensor.numel() * stored.itemsize
         rows[key] = {"dtype": _DTYPES[stored], "shape": list(tensor.shape), "data_offsets": [begin, end]}
     return rows, end
@@ -133,8 +136,8 @@ def _rows(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> tuple[dict[str, 
 
 def _numbers(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> Iterator[bytes]:
     """The numbers of the tensors, one after the other."""
-    for _, tensor in sorted(tensors.items()):
-        stored = tensor.detach().to("cpu", stored_dtype(tensor, dtype)).contiguous()
+    for key, tensor in sorted(tensors.items()):
+        stored = tensor.detach().to("cpu", stored_dtype(key, tensor, dtype)).contiguous()
         yield stored.reshape(-1).view(torch.uint8).numpy().tobytes()
 
 

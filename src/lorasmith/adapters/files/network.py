@@ -86,10 +86,11 @@ def save_made(
     metadata: Mapping[str, str],
     dtype: torch.dtype,
     kohyas_names: bool = False,
+    embeddings: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write layers that were made from those of other files, whose metadata are kept as far as they are still true.
 
-    The names are those of the family's files, or those of kohya's trainers.
+    The names are those of the family's files, or those of kohya's trainers; `embeddings` were bundled in the other files (see `bundled`).
 
     Raises:
         AdapterError: a number is not finite, or too large for the dtype; nothing is written.
@@ -99,6 +100,7 @@ def save_made(
         tensors = in_kohyas_names(family, file_tensors(with_one_alpha(layers.values())))
     else:
         tensors, entries = _content(layers.values(), family, entries)
+    tensors |= embeddings or {}
     check_writable(tensors, dtype)
     save_lora(path, tensors, entries, dtype)
 
@@ -115,7 +117,7 @@ def check_writable(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> None:
         AdapterError: some are not.
     """
     for key, tensor in tensors.items():
-        if tensor.is_floating_point() and not tensor.to(stored_dtype(tensor, dtype)).isfinite().all():
+        if tensor.is_floating_point() and not tensor.to(stored_dtype(key, tensor, dtype)).isfinite().all():
             if not tensor.isfinite().all():
                 raise AdapterError(
                     f"{key} of the new file would have numbers that are not finite (NaN or infinity): a file that goes into it is damaged, "

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from lorasmith.adapters.base_weights import BaseWeights, opened_base
 from lorasmith.adapters.delta import delta
+from lorasmith.adapters.files import bundled
 from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.lora_file import save_lora
 from lorasmith.adapters.files.network import check_new_file, check_writable, file_metadata, save_made
@@ -268,7 +269,7 @@ def convert_file(
 
     Returns
     -------
-    What became of each layer, and notes on how the file was read.
+    What became of each layer, and notes on how the file was read and what became of embeddings that are bundled in it.
 
     Raises
     ------
@@ -297,7 +298,7 @@ def convert_file(
     layers, reports = opened.layers, [Converted(name, layer.kind, layer.rank, 0.0) for name, layer in opened.layers.items()]
     if to not in NAMES_ALONE:
         layers, reports = convert(layers, "diff" if to == "diff" else "lora", rank, base)
-    dtype = opened.file.dtype(precision)
+    dtype, notes, embeddings = opened.file.dtype(precision), opened.notes, bundled.bundled_in(opened.file.tensors)
     if to in NAMES_ALONE:
         _check_size(layers, dtype)
     if to in ("diffusers", "peft"):
@@ -308,5 +309,8 @@ def convert_file(
     elif to == "diffusers":
         save_lora(out, tensors, {"format": "pt"} | file_metadata(layers, opened.family, opened.file.metadata), dtype)
     else:
-        save_made(out, layers, opened.family, opened.file.metadata, dtype, kohyas_names=to == "kohya")
-    return _measured(out, reports, opened.layers, opened.family, base), opened.notes
+        save_made(out, layers, opened.family, opened.file.metadata, dtype, to == "kohya", embeddings)
+    if names := bundled.names_of(embeddings):
+        gone = f"{'peft' if to == 'peft' else 'diffusers'} reads no file with embeddings in it; keep {Path(file).name} for them"
+        notes = (*notes, bundled.left_out(names, gone) if to in ("diffusers", "peft") else bundled.copied(names))
+    return _measured(out, reports, opened.layers, opened.family, base), notes

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from lorasmith.adapters.base_weights import BaseWeights, opened_base
 from lorasmith.adapters.delta import delta
+from lorasmith.adapters.files import bundled
 from lorasmith.adapters.files.network import check_new_file, check_writable, save_made
 from lorasmith.adapters.kinds import full, norm
 from lorasmith.adapters.kinds.formulas.formulas import Factors
@@ -210,6 +211,8 @@ def merge_files(
 ) -> list[MergedLayer]:
     """Write one LoRA file that does what several do together, each at its ratio.
 
+    Embeddings that are bundled with them are copied; of those with one name that of the first file.
+
     Parameters
     ----------
     files
@@ -274,5 +277,5 @@ def merge_files(
     }
     if sparse is not None:
         metadata["modelspec.description"] = f"Merged by {sparse.method} at the density {sparse.density:g}."
-    save_made(out, layers, opened[0][0].family, metadata, dtype)
+    save_made(out, layers, opened[0][0].family, metadata, dtype, embeddings=bundled.together([lora.file.tensors for lora, _ in opened]))
     return reports

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from lorasmith.adapters.files.bundled import bundled_in
 from lorasmith.adapters.files.network import check_new_file, save_made
 from lorasmith.adapters.kinds import lora
 from lorasmith.adapters.kinds.formulas import lora as lora_formulas
@@ -132,7 +133,7 @@ def resize_file(
     block_ranks: Mapping[str, int] | None = None,
     allow_pickle: bool = False,
 ) -> list[Resized]:
-    """Write a LoRA in other ranks, keeping as much of what it does as they allow.
+    """Write a LoRA in other ranks, keeping as much of what it does as they allow; embeddings that are bundled with it are copied.
 
     Parameters
     ----------
@@ -177,5 +178,6 @@ def resize_file(
     opened = open_lora(file, family, allow_pickle=allow_pickle)
     of_layers = ranks_by_pattern(opened.family, opened.layers, block_ranks or {})
     layers, reports = resize(opened.layers, rank, conv_rank, method, target, of_layers)
-    save_made(out, layers, opened.family, opened.file.metadata, opened.file.dtype(precision))
+    embeddings = bundled_in(opened.file.tensors)
+    save_made(out, layers, opened.family, opened.file.metadata, opened.file.dtype(precision), embeddings=embeddings)
     return reports

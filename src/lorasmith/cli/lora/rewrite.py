@@ -53,6 +53,7 @@ def resize(
     typer.echo(f"{count(len(reports), 'layer')}, sum of ranks {before} -> {after} (each from {least} to {most})")
     if kept := [report.norm_retained for report in reports if report.norm_retained == report.norm_retained]:
         typer.echo(f"kept of the change's norm: {min(kept):.1%} in the worst layer, {sum(kept) / len(kept):.1%} on average")
+    _say_what_became_of_embeddings([(file, 1.0)], into_base=False)
     _say_what_was_left_out(file)
     typer.echo(f"{out}: {file_size(file.stat().st_size)} -> {file_size(out.stat().st_size)}")
     if pictures is not None:
@@ -127,6 +128,7 @@ def merge(
         worst = max(layers, key=lambda layer: layer.error)
         mean = sum(layer.error for layer in layers) / len(layers)
         typer.echo(f"the rank lost {mean:.1%} of the change on average, {worst.error:.1%} at most ({worst.name})")
+    _say_what_became_of_embeddings(chosen, into_base=False)
     typer.echo(f"{out}: {file_size(out.stat().st_size)}")
     if pictures is not None:
         draw_before_after((pictures, chosen), (pictures, [(out, 1.0)]), prompts, out)
@@ -166,7 +168,16 @@ def _merge_into(chosen: list[tuple[Path, float]], base: str, out: Path, config: 
     merged = ", ".join(f"{path.name}:{ratio:g}" for path, ratio in chosen)
     typer.echo(f"{merged} into {Path(base).name}: {count(len(changed), 'tensor')} changed")
     typer.echo(f"rounding to the base's precision lost {lost[len(lost) // 2]:.2g} of a tensor's change (median), {lost[0]:.2g} at most")
+    _say_what_became_of_embeddings(chosen, into_base=True)
     typer.echo(f"{out}: {file_size(_bytes(out))}")
+
+
+def _say_what_became_of_embeddings(chosen: list[tuple[Path, float]], into_base: bool) -> None:
+    """Say which embeddings that are bundled in the files are in what was written."""
+    from lorasmith.adapters.files.bundled import notes_on_merging
+
+    for note in notes_on_merging([path for path, _ in chosen], into_base):
+        typer.echo(f"note: {shown(note)}")
 
 
 def _bytes(path: Path) -> int:

@@ -46,6 +46,7 @@ class MergeArguments(Arguments):
 
 def merge(arguments: MergeArguments, work: Work) -> dict[str, Any]:
     """One LoRA that does what several do together, or a base that has them in it."""
+    from lorasmith.adapters.files.bundled import notes_on_merging
     from lorasmith.adapters.tools.merge import Sparse, merge_files
     from lorasmith.adapters.tools.merge_into_base import merge_into_base
 
@@ -60,6 +61,8 @@ def merge(arguments: MergeArguments, work: Work) -> dict[str, Any]:
             files, arguments.out, arguments.rank, arguments.conv_rank, arguments.base, arguments.family, arguments.precision, overwrite,
             sparse, arguments.allow_pickle,
         )  # fmt: skip
+    for note in notes_on_merging([file for file, _ in files], into_base=arguments.into is not None):
+        work.say(note)
     return {"file": str(arguments.out)}
 
 

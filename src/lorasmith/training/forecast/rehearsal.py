@@ -76,7 +76,7 @@ def part_bytes(module: nn.Module, part: Part) -> PartBytes:
 
 def _lora_layout(family: str, adapters: Mapping[str, AttachedAdapter], dtype: torch.dtype) -> LoraLayout:
     tensors, metadata = in_style_of(family, adapter_tensors(*adapters.values()), {})
-    stored = {key: (_name(stored_dtype(tensor, dtype)), tuple(tensor.shape)) for key, tensor in tensors.items()}
+    stored = {key: (_name(stored_dtype(key, tensor, dtype)), tuple(tensor.shape)) for key, tensor in tensors.items()}
     return LoraLayout(stored, metadata, ranks_and_alphas(adapters))
 
 
