@@ -15,6 +15,8 @@ UNREACHABLE = (
 )  # fmt: skip
 """Whatever was under way when it was killed, and what was asked after."""
 SAYS_SO = "The studio does not answer."
+WIDTH = 64
+"""Pixels of the pictures."""
 
 
 def test_what_is_selected_and_typed_survives_a_studio_that_is_killed(
@@ -34,14 +36,24 @@ def test_what_is_selected_and_typed_survives_a_studio_that_is_killed(
         text = captions.get_by_label("Caption as text")
         expect(text).to_have_value(caption.read_text(encoding="utf-8").strip())
 
+        looked_at = tab(images.context, own_studio, console)
+        looked_at.goto(f"{here}/captions?at=1.png")
+        another = looked_at.get_by_role("gridcell", name="2.png: ")
+        expect(another).to_be_visible()
+
         own_studio.kill()
         text.fill("zorvex, written while nobody listened")
         captions.get_by_role("button", name="Keys").focus()  # leaving a caption saves it
         for page in (images, captions):
             expect(page.get_by_text(SAYS_SO).first).to_be_visible()
         images.get_by_role("gridcell", name="3.png").click(modifiers=["Control"])
+        another.click()
+        picture = looked_at.get_by_role("img", name="2.png", exact=True)
+        expect(picture).to_have_attribute("data-missing", "waiting")
 
         own_studio.start()
+        expect(picture).not_to_have_attribute("data-missing", "waiting")
+        expect(picture).to_have_js_property("naturalWidth", WIDTH)
         expect(images.get_by_text(SAYS_SO)).to_have_count(0)
         expect(images.get_by_text("3 selected").first).to_be_visible()
         assert "q=zorvex" in images.url

@@ -1,5 +1,7 @@
 """Each route of jobs: good, bad input, not there, busy, changed meanwhile. Nobody works through the queue here."""
 
+import os
+
 import pytest
 
 from lorasmith.jobs.journal import Journal, Progressed
@@ -31,6 +33,38 @@ def test_a_job_is_added_listed_and_read(script):
     assert script.get(f"/api/jobs/{job['id']}").json() == job
     assert script.get("/api/jobs", params={"state": "done"}).json() == []
     assert script.get("/api/jobs", params={"state": ["queued", "done"]}).json() == [job]
+
+
+def test_the_version_of_what_a_job_reads_changes_with_each_file_of_it(script, workspace):
+    base, lora = workspace / "base", workspace / "mimi.safetensors"
+    (base / "unet").mkdir(parents=True)
+    weights = base / "unet" / "model.safetensors"
+    for file in (weights, lora):
+        file.write_bytes(b"first")
+    asked = {"base": "base", "prompts": ["mimi"], "loras": [{"file": "mimi.safetensors"}], "out": "playground"}
+
+    def version(**more):
+        answer = script.post("/api/jobs:reads", json={"kind": "sample", "arguments": asked | more})
+        assert answer.status_code == 200
+        return answer.json()["version"]
+
+    def replaced(file):
+        """By a file of the same name and size that was written at another time."""
+        file.unlink()
+        file.write_bytes(b"other")
+        os.utime(file, (1e9, 1e9))
+
+    first, alone = version(), version(loras=[])
+    assert (version(), version(seed=7), version(loras=[])) == (first, first, alone)
+    replaced(lora)
+    second = version()
+    assert (second == first, version(loras=[]) == alone) == (False, True)
+    replaced(weights)
+    assert version() not in (first, second)
+    assert version(loras=[]) != alone
+    lora.unlink()
+    assert version() != second
+    assert script.get("/api/jobs").json() == []
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from lorasmith.jobs.job import Job, Needs, State
 from lorasmith.jobs.journal import latest_progress
 from lorasmith.jobs.kinds.registry import KINDS
 from lorasmith.secrets import without_secrets
+from lorasmith.studio.etag import version_of_all
 from lorasmith.studio.log import LogPage, read_log
 from lorasmith.studio.paths import within
 from lorasmith.studio.studio import OpenStudio, Studio
@@ -81,6 +82,12 @@ class NewJob(BaseModel):
     priority: int = Field(0, ge=-100, le=100, description="Higher ones go first.")
 
 
+class VersionRead(BaseModel):
+    """What the files of a job are."""
+
+    version: str = Field(description="Another one where a file that the job reads is another.")
+
+
 class JobChange(BaseModel):
     """Another place in the queue."""
 
@@ -124,6 +131,13 @@ def add_job(new: NewJob, studio: OpenStudio) -> JobView:
     _check_what_is_written(studio, new.kind, new.arguments)
     job = enqueue.enqueue(studio.queue, new.kind, new.arguments, new.project, new.priority, studio.start_supervisor)
     return view(studio, job)
+
+
+@router.post("/jobs:reads")
+def get_version_read(new: NewJob, studio: OpenStudio) -> VersionRead:
+    """The version of all that a job with these arguments would read, models and LoRAs among it; nothing is added."""
+    reads = enqueue.checked(new.kind, new.arguments).read_paths()
+    return VersionRead(version=version_of_all(studio.workspace / path for _, path in reads))
 
 
 @router.get("/jobs/{job}")

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import classes from "./BeforeAfter.module.css";
+import { StudioImage } from "./image/StudioImage";
 
 /** Two pictures over each other; the slider says how much of which is seen. */
 export function BeforeAfter({ before, after }: { before: string; after: string }) {
@@ -8,8 +9,8 @@ export function BeforeAfter({ before, after }: { before: string; after: string }
   const [share, setShare] = useState(50);
   return (
     <div className={classes.pair} style={{ "--share": `${share}%` } as React.CSSProperties}>
-      <img src={after} alt={t("after")} draggable={false} />
-      <img src={before} alt={t("before")} draggable={false} className={classes.before} />
+      <StudioImage src={after} alt={t("after")} draggable={false} />
+      <StudioImage src={before} alt={t("before")} draggable={false} className={classes.before} />
       <span className={classes.left} aria-hidden>
         {t("before")}
       </span>

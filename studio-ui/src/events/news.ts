@@ -8,11 +8,15 @@ type Listener = (message: Told) => void;
 const listeners = new Set<Listener>();
 const wanted = new Map<symbol, string[]>();
 let connected = true;
+let heardAgain = 0;
 let saying = false;
 let say: ((topics: string[]) => void) | undefined;
 
 function tell(message: Told): void {
-  if (message.topic === "state") connected = message.data.connected;
+  if (message.topic === "state") {
+    if (message.data.connected && !connected) heardAgain += 1;
+    connected = message.data.connected;
+  }
   for (const listener of [...listeners]) listener(message);
 }
 
@@ -68,4 +72,9 @@ export function useNews(listener: Listener): void {
 /** Whether the studio can be heard. */
 export function useConnected(): boolean {
   return useSyncExternalStore(listen as (change: () => void) => () => void, () => connected);
+}
+
+/** How often the studio could be heard again after it could not. */
+export function timesHeardAgain(): number {
+  return heardAgain;
 }

@@ -2,6 +2,7 @@ import { Tooltip } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { Link, useLocation } from "wouter";
 import { useGet } from "../api/queries";
+import { StudioImage } from "../components/image/StudioImage";
 import { PLACES, type Place } from "./places";
 import classes from "./Rail.module.css";
 
@@ -13,7 +14,7 @@ export function Rail({ project }: { project: string }) {
   return (
     <nav className={classes.rail} aria-label={t("places")}>
       <Link href="/" className={classes.mark} aria-label="Lorasmith">
-        <img src="/icon.svg" alt="" width={24} height={24} />
+        <StudioImage src="/icon.svg" alt="" width={24} height={24} />
         <span className={classes.words}>Lorasmith</span>
       </Link>
       <ul>

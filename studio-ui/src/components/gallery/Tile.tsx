@@ -1,4 +1,5 @@
-import { memo, useState } from "react";
+import { memo } from "react";
+import { StudioImage } from "../image/StudioImage";
 import type { Severity } from "../severity";
 import classes from "./Gallery.module.css";
 import { Letters } from "./Letters";
@@ -35,7 +36,7 @@ interface Props<Item> {
 /** One thing in a gallery: two nodes, or three where it has words. Clicks are the gallery's. */
 export const Tile = memo(function Tile<Item>({ dom, id, column, item, lookOf, chosen, here }: Props<Item>) {
   const look = item === undefined ? undefined : lookOf(item);
-  const [broken, setBroken] = useState<string>(); // the address of a picture that cannot be shown
+  const letters = <Letters of={look?.letters ?? ""} />;
   return (
     // biome-ignore lint/a11y/useSemanticElements: a table cannot have rows that are not in the page
     // biome-ignore lint/a11y/useFocusableInteractive: the gallery has the focus, and names the tile by aria-activedescendant
@@ -52,11 +53,7 @@ export const Tile = memo(function Tile<Item>({ dom, id, column, item, lookOf, ch
       data-tone={look?.tone}
       className={classes.tile}
     >
-      {look?.picture && look.picture !== broken ? (
-        <img src={look.picture} alt="" decoding="async" draggable={false} onError={() => setBroken(look.picture)} />
-      ) : (
-        <Letters of={look?.letters ?? ""} />
-      )}
+      {look?.picture ? <StudioImage src={look.picture} alt="" decoding="async" draggable={false} otherwise={letters} /> : letters}
       {look?.words !== undefined && <span>{look.words}</span>}
     </div>
   );

@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
+import { StudioImage } from "../image/StudioImage";
 import { type Cell, type Matrix, moved } from "./matrix";
 import classes from "./SampleMatrix.module.css";
 import { Viewer } from "./Viewer";
@@ -73,7 +74,7 @@ export function SampleMatrix({ matrix, label, side, marked = [], at, onAt, baseO
                           onClick={() => onAt(cell)}
                           onKeyDown={(event) => press(event, cell)}
                         >
-                          <img
+                          <StudioImage
                             src={url}
                             alt={row && column ? t("sample_of", { row, column }) : row || column}
                             loading="lazy"

@@ -2,6 +2,7 @@ import { ActionIcon, CloseButton, Group, Modal } from "@mantine/core";
 import { Maximize, ZoomIn, ZoomOut } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { StudioImage } from "../image/StudioImage";
 import { type Cell, type Matrix, moved, nameOf } from "./matrix";
 import classes from "./Viewer.module.css";
 import { type View, WHOLE, zoomed } from "./zoom";
@@ -116,7 +117,7 @@ export function Viewer({ matrix, at, onMove, onClose, baseOf, actions }: Props) 
         onWheel={(event) => setView(zoomed(view, event.deltaY < 0 ? STEP : 1 / STEP))}
       >
         {url ? (
-          <img
+          <StudioImage
             src={url}
             alt={title}
             draggable={false}

@@ -1,5 +1,6 @@
 import { useTranslation } from "react-i18next";
 import type { Picture as PictureItem } from "../../components/gallery/usePictures";
+import { StudioImage } from "../../components/image/StudioImage";
 import classes from "./Picture.module.css";
 
 /** The picture whose caption is written, as large as there is room. */
@@ -10,7 +11,7 @@ export function Picture({ picture }: { picture: PictureItem }) {
       {picture.thumbnail === null ? (
         <p className="soft">{t("cannot_be_opened")}</p>
       ) : (
-        <img src={picture.url} alt={picture.id} width={picture.width ?? undefined} height={picture.height ?? undefined} />
+        <StudioImage src={picture.url} alt={picture.id} width={picture.width ?? undefined} height={picture.height ?? undefined} />
       )}
       <figcaption className="soft small">
         {picture.width} × {picture.height}

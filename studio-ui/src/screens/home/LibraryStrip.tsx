@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { useGet } from "../../api/queries";
 import { Letters } from "../../components/gallery/Letters";
+import { StudioImage } from "../../components/image/StudioImage";
 import { namesOf } from "../library/names";
 import { useFreshLibrary } from "../library/useLoras";
 import classes from "./Home.module.css";
@@ -26,7 +27,11 @@ export function LibraryStrip() {
         {data.items.map((lora) => (
           <li key={lora.id}>
             <Link href={`/library/${lora.id}`} className={classes.lora}>
-              {lora.preview ? <img src={lora.preview} alt="" loading="lazy" /> : <Letters of={lora.name} />}
+              {lora.preview ? (
+                <StudioImage src={lora.preview} alt="" loading="lazy" otherwise={<Letters of={lora.name} />} />
+              ) : (
+                <Letters of={lora.name} />
+              )}
               <span className={classes.name}>{names.get(lora.id)}</span>
             </Link>
           </li>

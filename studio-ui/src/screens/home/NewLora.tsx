@@ -7,6 +7,7 @@ import { useLocation } from "wouter";
 import { api, ask, type Shape } from "../../api/client";
 import { lookAgain } from "../../api/queries";
 import { ErrorCard } from "../../components/ErrorCard";
+import { StudioImage } from "../../components/image/StudioImage";
 import { sayProblem } from "../../components/say";
 import { useDraft } from "../../state/draft";
 import { chooseFiles } from "../../uploads/choose";
@@ -98,7 +99,7 @@ export function NewLora({ opened, dropped, onDropped, onClose }: Props) {
           <legend>{t("what_kind")}</legend>
           {KINDS.map(([kind, picture]) => (
             <button key={kind} type="button" className={classes.kind} onClick={() => make(kind)} data-kind={kind}>
-              <img src={picture} alt="" width={160} height={160} />
+              <StudioImage src={picture} alt="" width={160} height={160} />
               <strong>{t(`frame:kind_${kind}`)}</strong>
               <span>{t(`kind_${kind}_words`)}</span>
             </button>

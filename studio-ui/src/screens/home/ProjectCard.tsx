@@ -2,12 +2,12 @@ import { ActionIcon, Menu, Progress } from "@mantine/core";
 import { modals } from "@mantine/modals";
 import { useQueryClient } from "@tanstack/react-query";
 import { Archive, Ellipsis, ImageOff, Pencil } from "lucide-react";
-import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { api, ask, type Shape } from "../../api/client";
 import { lookAgain, useGet } from "../../api/queries";
 import { percent } from "../../components/format";
+import { StudioImage } from "../../components/image/StudioImage";
 import { say, sayProblem } from "../../components/say";
 import classes from "./Home.module.css";
 import { Rename } from "./Rename";
@@ -42,21 +42,19 @@ export function ProjectCard({ project }: { project: Shape<"ProjectView"> }) {
 }
 
 function Cover({ project }: { project: Shape<"ProjectView"> }) {
-  const [missing, setMissing] = useState(false);
-  if (missing || !project.standing?.pictures) {
-    return (
-      <span className={classes.cover}>
-        <ImageOff size={28} aria-hidden />
-      </span>
-    );
-  }
+  const none = (
+    <span className={classes.cover}>
+      <ImageOff size={28} aria-hidden />
+    </span>
+  );
+  if (!project.standing?.pictures) return none;
   return (
-    <img
+    <StudioImage
       className={classes.cover}
       src={`/files/projects/${encodeURIComponent(project.id)}/cover`}
       alt=""
       loading="lazy"
-      onError={() => setMissing(true)}
+      otherwise={none}
     />
   );
 }

@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import type { Shape } from "../../api/client";
 import { useGet } from "../../api/queries";
 import { bytes } from "../../components/format";
+import { StudioImage } from "../../components/image/StudioImage";
 import { Loaded } from "../../components/Loaded";
 import { wayName } from "../../components/ways";
 import { useFindingWords } from "../../words/findingWords";
@@ -79,8 +80,8 @@ function Copy({ project, picture, best, against, onKeep, onOpen }: CopyProps) {
               onBlur={() => compare(false)}
               aria-label={picture}
             >
-              <img src={largePicture(found)} alt="" />
-              {comparing && against && <img src={other.data && largePicture(other.data)} alt="" className={classes.difference} />}
+              <StudioImage src={largePicture(found)} alt="" />
+              {comparing && against && <StudioImage src={other.data && largePicture(other.data)} alt="" className={classes.difference} />}
             </button>
             <figcaption>
               <strong className={classes.name}>{picture}</strong>

@@ -1,6 +1,7 @@
 import { useTranslation } from "react-i18next";
 import type { Shape } from "../../api/client";
 import { BeforeAfter } from "../../components/BeforeAfter";
+import { StudioImage } from "../../components/image/StudioImage";
 import { largePicture } from "./largePicture";
 import classes from "./PictureView.module.css";
 
@@ -10,5 +11,5 @@ export function PictureView({ facts }: { facts: Shape<"PictureFacts"> }) {
   const large = largePicture(facts);
   if (!large) return <p className={classes.unreadable}>{t("unreadable")}</p>;
   if (facts.original_url) return <BeforeAfter before={facts.original_url} after={large} />;
-  return <img className={classes.picture} src={large} alt={facts.text || facts.id} draggable={false} />;
+  return <StudioImage className={classes.picture} src={large} alt={facts.text || facts.id} draggable={false} />;
 }

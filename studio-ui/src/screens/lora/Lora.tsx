@@ -5,6 +5,7 @@ import { Link } from "wouter";
 import { useGet } from "../../api/queries";
 import { ErrorCard } from "../../components/ErrorCard";
 import { bytes, number } from "../../components/format";
+import { StudioImage } from "../../components/image/StudioImage";
 import { JobProgress } from "../../components/jobs/JobProgress";
 import { useJob } from "../../components/jobs/useJob";
 import { Loaded } from "../../components/Loaded";
@@ -45,7 +46,7 @@ function Inspector({ id, lora, inspected }: { id: string; lora?: File; inspected
           {t("back")}
         </Anchor>
         <header className={classes.head}>
-          {lora?.preview && <img src={lora.preview} alt="" className={classes.preview} />}
+          {lora?.preview && <StudioImage src={lora.preview} alt="" className={classes.preview} />}
           <div>
             <h1>{lora ? titleOf(lora) : inspected.file}</h1>
             <p className={classes.path}>

@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
 import type { Shape } from "../../api/client";
 import { changesOf, type MendChange } from "../../components/changes";
+import { StudioImage } from "../../components/image/StudioImage";
 import { useKeys } from "../../keys/useKeys";
 import { PictureView } from "../images/PictureView";
 import type { PictureChanges } from "../images/usePictureChanges";
@@ -78,7 +79,7 @@ export function PictureTools(props: Props) {
           <>
             <div className={classes.stage}>
               {original && facts.original_url ? (
-                <img src={facts.original_url} alt="" className={classes.original} />
+                <StudioImage src={facts.original_url} alt="" className={classes.original} />
               ) : (
                 <PictureView facts={facts} />
               )}

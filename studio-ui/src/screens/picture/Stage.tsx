@@ -1,6 +1,7 @@
 import { useElementSize } from "@mantine/hooks";
 import { type PointerEvent, type ReactNode, useRef } from "react";
 import { useTranslation } from "react-i18next";
+import { StudioImage } from "../../components/image/StudioImage";
 import { type Box, drawn, HANDLES, type Handle, heightOf, moved, pulled, type Size, SMALLEST, widthOf } from "./box";
 import classes from "./Stage.module.css";
 import type { Boxes } from "./useBoxes";
@@ -75,7 +76,7 @@ export function Stage({ src, alt, size, boxes, ratio, draws, inside, look, child
           grip.current = undefined;
         }}
       >
-        <img src={src} alt={alt} draggable={false} />
+        <StudioImage src={src} alt={alt} draggable={false} />
         {children}
         {boxes.boxes.map((box, index) => (
           <div

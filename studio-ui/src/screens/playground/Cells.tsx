@@ -3,6 +3,7 @@ import { useCallback, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import type { Shape } from "../../api/client";
 import { useGet } from "../../api/queries";
+import { StudioImage } from "../../components/image/StudioImage";
 import { JobProgress } from "../../components/jobs/JobProgress";
 import type { Job } from "../../components/jobs/useJob";
 import { Loaded } from "../../components/Loaded";
@@ -27,7 +28,7 @@ export function Cells({ job }: { job: Job }) {
       height={320}
       gone={() => (
         <a href={sheet} target="_blank" rel="noreferrer" title={t("open_sheet")}>
-          <img src={sheet} alt={t("sheet")} className={classes.sheet} />
+          <StudioImage src={sheet} alt={t("sheet")} className={classes.sheet} />
         </a>
       )}
     >

@@ -1,4 +1,5 @@
 import { useTranslation } from "react-i18next";
+import { StudioImage } from "../../components/image/StudioImage";
 import type { Job } from "../../components/jobs/useJob";
 import { askedFor, FOLDER } from "./drawing";
 import classes from "./Playground.module.css";
@@ -23,7 +24,7 @@ export function Earlier({ jobs, onChoose, onGone }: { jobs: Job[]; onChoose: (jo
           return (
             <li key={job.id}>
               <button type="button" title={prompt} aria-label={t("again_with", { prompt, seed })} onClick={() => onChoose(job)}>
-                <img src={`/files/jobs/${job.id}/pictures`} alt="" loading="lazy" onError={() => onGone(job)} />
+                <StudioImage src={`/files/jobs/${job.id}/pictures`} alt="" loading="lazy" onGone={() => onGone(job)} />
               </button>
             </li>
           );

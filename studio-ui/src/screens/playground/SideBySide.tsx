@@ -8,13 +8,14 @@ import { keyOf, useGet } from "../../api/queries";
 import { EmptyState } from "../../components/EmptyState";
 import { ErrorCard } from "../../components/ErrorCard";
 import type { Json } from "../../components/fields/json";
+import { StudioImage } from "../../components/image/StudioImage";
 import { JobProgress } from "../../components/jobs/JobProgress";
 import type { Job } from "../../components/jobs/useJob";
 import { putJob } from "../../events/Freshness";
 import { hasEnded } from "../../frame/job";
 import { useKeys } from "../../keys/useKeys";
 import { useDraft } from "../../state/draft";
-import { askedFor, drawing, folderOf, type LoraAtStrength, type Picture } from "./drawing";
+import { askedFor, baseOf, drawing, FOLDER, folderOf, type LoraAtStrength, type Picture } from "./drawing";
 import { Earlier } from "./Earlier";
 import classes from "./Playground.module.css";
 
@@ -44,10 +45,12 @@ export function SideBySide({ picture, loras, waits, onAgain }: Props) {
   const ready = picture.base !== "" && picture.prompt.trim() !== "" && !sending && !waits;
 
   async function draw(asked: Record<string, Json>): Promise<string> {
-    const out = folderOf(asked);
+    const body = { kind: "sample", project: "", priority: 1 };
+    const { version } = await ask(api.POST("/api/jobs:reads", { body: { ...body, arguments: { ...asked, out: FOLDER } } }));
+    const out = folderOf(asked, version);
     const made = jobOf(jobs, out);
     if (!made || (hasEnded(made) && made.state !== "done")) {
-      const job = await ask(api.POST("/api/jobs", { body: { kind: "sample", project: "", priority: 1, arguments: { ...asked, out } } }));
+      const job = await ask(api.POST("/api/jobs", { body: { ...body, arguments: { ...asked, out } } }));
       client.setQueryData<Job[]>(keyOf("/api/jobs"), (known) => putJob(known ?? [], job));
     }
     return out;
@@ -73,10 +76,9 @@ export function SideBySide({ picture, loras, waits, onAgain }: Props) {
 
   function showAgain(job: Job) {
     const asked = askedFor(job.arguments);
-    const base = folderOf(drawing(asked.picture, []));
     const out = String(job.arguments.out);
     onAgain(asked.picture, asked.loras);
-    show(asked.loras.length === 0 ? { base: out, loras: "" } : { base: jobOf(jobs, base) ? base : "", loras: out });
+    show(asked.loras.length === 0 ? { base: out, loras: "" } : { base: String(baseOf(job, jobs)?.arguments.out ?? ""), loras: out });
   }
 
   useKeys({ "Ctrl+Enter": () => ready && generate() });
@@ -108,7 +110,7 @@ function Drawn({ title, job, removed, onGone }: { title: string; job?: Job; remo
     <figure className={classes.drawn}>
       <figcaption>{title}</figcaption>
       {job?.state === "done" ? (
-        <img src={`/files/jobs/${job.id}/pictures`} alt={title} onError={() => onGone(job)} />
+        <StudioImage src={`/files/jobs/${job.id}/pictures`} alt={title} onGone={() => onGone(job)} />
       ) : (
         <div className={classes.waiting}>{job ? <JobProgress job={job} /> : removed && <p className="soft small">{t("removed")}</p>}</div>
       )}

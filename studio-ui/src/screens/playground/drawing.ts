@@ -1,4 +1,5 @@
 import type { Json } from "../../components/fields/json";
+import type { Job } from "../../components/jobs/useJob";
 
 /** A picture as it was asked for in the playground. What is empty is as usual for the base. */
 export interface Picture {
@@ -57,9 +58,25 @@ export function askedFor(given: Record<string, unknown>): { picture: Picture; lo
   return { picture, loras: (given.loras as LoraAtStrength[] | undefined) ?? [] };
 }
 
-/** Where a drawing's picture goes: the same drawing to the same folder, so that it is known which have been made. */
-export function folderOf(asked: Record<string, Json>): string {
-  return `${FOLDER}/${hashOf(JSON.stringify(asked))}`;
+/**
+ * Where a drawing's picture goes: the same drawing to the same folder, so that it is known which have been made. `version` is that of the files that
+ * it is drawn with: with another LoRA under the same name it is another picture.
+ */
+export function folderOf(asked: Record<string, Json>, version: string): string {
+  return `${FOLDER}/${hashOf(JSON.stringify(asked))}-${version}`;
+}
+
+/** The same picture without LoRAs, as it was when the job generated the one with them; undefined where it was not generated. */
+export function baseOf(job: Job, jobs: readonly Job[]): Job | undefined {
+  const wanted = JSON.stringify(drawing(askedFor(job.arguments).picture, []));
+  return jobs
+    .filter((other) => other.kind === "sample" && other.state === "done" && other.id < job.id && askedAs(other) === wanted)
+    .sort((one, other) => other.id - one.id)[0];
+}
+
+function askedAs(job: Job): string {
+  const { picture, loras } = askedFor(job.arguments);
+  return JSON.stringify(drawing(picture, loras));
 }
 
 /** FNV-1a over two halves: short, and different for any two drawings that a person makes. */

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { askedFor, drawing, folderOf, type Picture } from "./drawing";
+import type { Json } from "../../components/fields/json";
+import type { Job } from "../../components/jobs/useJob";
+import { askedFor, baseOf, drawing, folderOf, type Picture } from "./drawing";
 import { meantBy, usesAs, usesIn } from "./uses";
 
 test.each([
@@ -66,15 +68,36 @@ test("a drawing asks for what was typed, and for nothing that was not", () => {
   expect(Object.keys(asked)).not.toContain("steps");
 });
 
-test("the same drawing has the same folder, another one another", () => {
-  expect(folderOf(drawing(picture, []))).toBe(folderOf(drawing({ ...picture }, [])));
-  expect(folderOf(drawing(picture, []))).not.toBe(folderOf(drawing({ ...picture, seed: 8 }, [])));
-  expect(folderOf(drawing(picture, []))).toMatch(/^playground\/[0-9a-z]+$/);
+test("the same drawing has the same folder, another one another, and one with other files another", () => {
+  const folder = folderOf(drawing(picture, []), "1a");
+  expect(folderOf(drawing({ ...picture }, []), "1a")).toBe(folder);
+  expect(folderOf(drawing({ ...picture, seed: 8 }, []), "1a")).not.toBe(folder);
+  expect(folderOf(drawing(picture, []), "1b")).not.toBe(folder);
+  expect(folder).toMatch(/^playground\/[0-9a-z]+-1a$/);
+});
+
+test("an earlier picture with LoRAs has beside it the latest one without them that was there before", () => {
+  const loras = [{ file: "/loras/a.safetensors", strength: 0.5 }];
+  const job = (id: number, asked: Record<string, unknown>, state = "done") =>
+    ({ id, kind: "sample", state, arguments: asked }) as unknown as Job;
+  const bare: Record<string, Json> = { ...drawing(picture, []), out: "playground/base" };
+  const { base: source, ...rest } = bare; // as the studio sends it: in another order
+  const withLoras = job(5, drawing(picture, loras));
+  const jobs = [
+    job(1, bare),
+    job(2, { ...rest, base: source }),
+    job(3, bare, "failed"),
+    job(4, drawing({ ...picture, seed: 8 }, [])),
+    withLoras,
+    job(6, bare),
+  ];
+  expect(baseOf(withLoras, jobs)?.id).toBe(2);
+  expect(baseOf(withLoras, [withLoras, job(6, bare)])).toBeUndefined();
 });
 
 test("what a drawing was asked for comes back whole", () => {
   const loras = [{ file: "/loras/a.safetensors", strength: 0.5 }];
   const again = askedFor(drawing(picture, loras));
   expect(again).toEqual({ picture: { ...picture, prompt: "a cat at night" }, loras });
-  expect(folderOf(drawing(again.picture, again.loras))).toBe(folderOf(drawing(picture, loras)));
+  expect(drawing(again.picture, again.loras)).toEqual(drawing(picture, loras));
 });

@@ -1,5 +1,6 @@
 import { useTranslation } from "react-i18next";
 import { number } from "../../components/format";
+import { StudioImage } from "../../components/image/StudioImage";
 import classes from "./Proof.module.css";
 import type { ProofProps } from "./RunProof";
 
@@ -21,11 +22,11 @@ export function Copies({ proof }: ProofProps) {
             <figure className={classes.copy} data-held={copy.by_heart || undefined}>
               <div>
                 {copy.original ? (
-                  <img src={copy.original} alt={t("original_of", { image: copy.image })} loading="lazy" />
+                  <StudioImage src={copy.original} alt={t("original_of", { image: copy.image })} loading="lazy" />
                 ) : (
                   <span>{t("no_original")}</span>
                 )}
-                {copy.drawn ? <img src={copy.drawn} alt={t("drawn_of", { image: copy.image })} loading="lazy" /> : <span />}
+                {copy.drawn ? <StudioImage src={copy.drawn} alt={t("drawn_of", { image: copy.image })} loading="lazy" /> : <span />}
               </div>
               <figcaption>
                 {copy.image}

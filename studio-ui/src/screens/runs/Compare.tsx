@@ -7,6 +7,7 @@ import { keyOf, useGet } from "../../api/queries";
 import { Curve, type Line } from "../../components/curve/Curve";
 import { smoothed } from "../../components/curve/series";
 import { ErrorCard } from "../../components/ErrorCard";
+import { StudioImage } from "../../components/image/StudioImage";
 import tables from "../../components/Table.module.css";
 import { useTold } from "../../words/told";
 import { imagesAStep } from "../run/facts";
@@ -115,7 +116,7 @@ function SameSeed({ ids, samples }: { ids: string[]; samples: Shape<"SampleView"
           {ids.map((id, index) => {
             const sample = last[index]?.get(key);
             return sample ? (
-              <img key={id} src={sample.url} alt={t("sample_of", { row: id, column: sample.prompt })} loading="lazy" />
+              <StudioImage key={id} src={sample.url} alt={t("sample_of", { row: id, column: sample.prompt })} loading="lazy" />
             ) : (
               <span key={id} />
             );

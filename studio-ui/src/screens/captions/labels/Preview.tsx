@@ -1,5 +1,6 @@
 import { useTranslation } from "react-i18next";
 import type { Shape } from "../../../api/client";
+import { StudioImage } from "../../../components/image/StudioImage";
 import { Difference } from "../edits/DryRun";
 import classes from "./LabelDialog.module.css";
 
@@ -13,7 +14,7 @@ export function Preview({ project, previews }: { project: string; previews: Shap
       {stays && <li className={classes.note}>{t("stays_as_it_is")}</li>}
       {previews.shown.map((one) => (
         <li key={one.caption}>
-          <img src={addressOf(project, one.picture)} alt="" loading="lazy" decoding="async" />
+          <StudioImage src={addressOf(project, one.picture)} alt="" loading="lazy" decoding="async" />
           <div>
             <div className="soft small">{one.picture}</div>
             <Difference before={one.before.join(", ")} after={one.after.join(", ")} />
