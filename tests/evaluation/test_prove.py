@@ -25,10 +25,12 @@ from lorasmith.evaluation.report import write_report
 from lorasmith.evaluation.run_record import read_run
 from lorasmith.evaluation.sampling.session import SamplingSession
 from lorasmith.evaluation.verdict.wording import CANNOT_TELL
-from lorasmith.evaluation.verdict_page import proof_sections
+from lorasmith.evaluation.verdict_page import proof_page, proof_sections
 from lorasmith.images.read import content_hash
 from lorasmith.jobs.enqueue import checked
 from lorasmith.pages.content import Figures
+from lorasmith.pages.markup import escape
+from lorasmith.pages.render import page_html
 from lorasmith.training.run import train
 from lorasmith.training.settings.tree import settings_from
 from tests.evaluation.test_copies import as_manifest, as_shard
@@ -187,6 +189,8 @@ def test_a_lora_that_is_not_finite_is_left_out_of_a_proof_and_named(run, toy_bas
     proven = prove_file([bad, last], toy_base, creatures, tmp_path / "out", trigger="zorvex", effort="tiny", weights=())
     assert [one.name for one in proven.verdict.checkpoints] == [last.name]
     assert proven.signs[0].message == f"bad.safetensors has numbers that are not finite ({up}), so it is not judged."
+    assert read_record(tmp_path / "out").left_out == {"bad.safetensors": up}
+    assert escape(proven.signs[0].message) in page_html(proof_page(tmp_path / "out", proven.verdict))
     assert "NaN" not in (tmp_path / "out" / "verdict.json").read_text(encoding="utf-8")
     with pytest.raises(InputError, match=r"bad.safetensors has numbers that are not finite"):
         prove_file([bad], toy_base, creatures, tmp_path / "out", trigger="zorvex", effort="tiny")

@@ -17,6 +17,7 @@ from lorasmith.captions.advice.triggers import LEAKS
 from lorasmith.curation.audit.kinds import KINDS
 from lorasmith.datasets import folders, training_set
 from lorasmith.evaluation import compare
+from lorasmith.evaluation.proof import left_out
 from lorasmith.evaluation.signs import run_signs, set_signs
 from lorasmith.evaluation.signs.picture_signs import PICTURE_SIGNS
 from lorasmith.evaluation.verdict import advice, wording
@@ -82,6 +83,7 @@ def _codes() -> dict[str, set[str]]:
         "prompt": _written("prompt", syntax),
         "check": (set(re.findall(r'_finding\(\s*"(\w+)"', inspect.getsource(check))) - {"read_as"})  # which says what was read, in words
         | (set(get_args(Effect)) - {"loads"}) | _written("check", loading),
+        "proof": set(re.findall(r'Finding\(\s*"proof\.(\w+)"', inspect.getsource(left_out))),
         "verdict": set(re.findall(r'_finding\(\s*"(\w+)"', inspect.getsource(advice))),
         "signs": set(run_signs.RUN_SIGNS) | set(PICTURE_SIGNS)
         | {code for module in (run_signs, set_signs) for code in re.findall(r'"signs\.(\w+)"', inspect.getsource(module))},

@@ -80,6 +80,15 @@ def test_a_proof_has_its_verdict_its_pictures_and_its_numbers(script, proven):
     assert script.get(drawn).headers["content-type"] == "image/png"
 
 
+def test_checkpoints_that_were_not_judged_are_named_before_all_advice(script, proven):
+    folder = proven.root / PROOF
+    damaged = {"checkpoints/x-3.safetensors": "lora_unet_mid.lora_up.weight", "checkpoints/x-4.safetensors": "lora_unet_mid.alpha"}
+    write_record(folder, replace(read_record(folder), left_out=damaged))
+    found = script.get("/api/runs/mimi~first/proof").json()["findings"][:2]
+    assert [(one["code"], one["subjects"]) for one in found] == [("proof.not_finite", [name]) for name in damaged]
+    assert "lora_unet_mid.alpha" in found[1]["message"]
+
+
 def test_training_pictures_stand_beside_what_their_captions_give(script, proven):
     (copy,) = script.get("/api/runs/mimi~first/proof").json()["copies"]
     assert copy["image"] == "a b.png"

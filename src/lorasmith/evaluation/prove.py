@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lorasmith.adapters.files.lora_file import load_tensors
 from lorasmith.adapters.tools.merged_base import with_merged
 from lorasmith.atomic import write_atomically
 from lorasmith.errors import InputError
@@ -23,6 +22,7 @@ from lorasmith.evaluation.copies import Copy, copies_of
 from lorasmith.evaluation.measures.measured import CheckpointMeasures
 from lorasmith.evaluation.proof.checkpoints import Checkpoint, checkpoints_of
 from lorasmith.evaluation.proof.image_encoder import open_image_encoder
+from lorasmith.evaluation.proof.left_out import left_out_findings, without_damaged
 from lorasmith.evaluation.proof.measuring import measure_checkpoints
 from lorasmith.evaluation.proof.plan import WEIGHTS, ProofPlan, cost
 from lorasmith.evaluation.proof.plan_making import plan_for_pictures, plan_for_run
@@ -30,7 +30,7 @@ from lorasmith.evaluation.proof.record import PROOF, VERDICT, WEIGHTS_PROOF, rea
 from lorasmith.evaluation.run_record import RunRecord, read_run
 from lorasmith.evaluation.signs.signs import signs_of
 from lorasmith.evaluation.verdict.verdict import Verdict, verdict_on
-from lorasmith.findings import Finding, Fix
+from lorasmith.findings import Finding
 from lorasmith.images.picture_cache import PICTURES
 from lorasmith.models.base import Base
 from lorasmith.models.device import Device, choose_device
@@ -170,7 +170,7 @@ def _prove(
     plan: ProofPlan, base: Base, checkpoints: Sequence[Checkpoint], folder: Path, weights: Sequence[float], settings: Settings | None,
     run: RunRecord | None, image_encoder: str | Path | None, progress: Progress | None, cancelled: Cancelled,
 ) -> Proven:  # fmt: skip
-    checkpoints, left_out = _sound(checkpoints)
+    checkpoints, left_out = without_damaged(checkpoints)
     of_weights = plan.of_groups("new", "other")
     others = [weight for weight in weights if weight != 1]
     of_checkpoints = cost(plan, len(checkpoints)).predictions
@@ -178,7 +178,9 @@ def _prove(
     steps = (_part(progress, 0, whole), _part(progress, of_checkpoints, whole))
 
     encoder = None if image_encoder is None else open_image_encoder(image_encoder)
-    measured = measure_checkpoints(plan, base, checkpoints, folder, progress=steps[0], cancelled=cancelled, encoder=encoder)
+    measured = measure_checkpoints(
+        plan, base, checkpoints, folder, progress=steps[0], cancelled=cancelled, encoder=encoder, left_out=left_out
+    )
     verdict = verdict_on(measured, (), settings, plan.prompts.captioned)
     tried: list[CheckpointMeasures] = []
     if others and verdict.recommended is not None and not cancelled():
@@ -189,38 +191,7 @@ def _prove(
         )
         verdict = verdict_on(measured, tried, settings, plan.prompts.captioned)
     complete = not cancelled()
-    return Proven(verdict, (*left_out, *signs_of(verdict, run)), folder, complete)
-
-
-def _sound(checkpoints: Sequence[Checkpoint]) -> tuple[list[Checkpoint], list[Finding]]:
-    """Those that can be drawn with, and what is said of the others: one number that is not finite makes every picture black.
-
-    Raises InputError where none can.
-    """
-    damage = {checkpoint: found for checkpoint in checkpoints if (found := _not_finite_in(checkpoint.path)) is not None}
-    sound = [checkpoint for checkpoint in checkpoints if checkpoint not in damage]
-    findings = [
-        Finding(
-            "proof.not_finite", "warning", about="file", subjects=(checkpoint.name,),
-            message=f"{checkpoint.name} has numbers that are not finite ({tensor}), so it is not judged.",
-            why="The training went wrong, or the file is damaged.", fix=Fix("Use another checkpoint, and lower the learning rate."),
-        )
-        for checkpoint, tensor in damage.items()
-    ]  # fmt: skip
-    if not sound:
-        more = f" So have the other {len(findings) - 1}." if len(findings) > 1 else ""
-        raise InputError(
-            f"{checkpoints[0].path} has numbers that are not finite ({damage[checkpoints[0]]}), so it can draw nothing.{more} Train it again at a lower "
-            "learning rate, or prove another file.",
-            code="proof.not_finite", path=str(checkpoints[0].path),
-        )  # fmt: skip
-    return sound, findings
-
-
-def _not_finite_in(file: Path) -> str | None:
-    """The first tensor of a LoRA file with a number that is not finite; None where all are."""
-    tensors = load_tensors(file).tensors.items()
-    return next((name for name, tensor in tensors if tensor.is_floating_point() and not tensor.float().isfinite().all()), None)
+    return Proven(verdict, (*left_out_findings(left_out), *signs_of(verdict, run)), folder, complete)
 
 
 def _part(progress: Progress | None, before: int, whole: int) -> Progress | None:

@@ -9,6 +9,7 @@ from lorasmith.errors import DatasetError
 from lorasmith.evaluation.copies import Originals, copies_in_words, copies_of
 from lorasmith.evaluation.measures.measured import MEASURES, Measure
 from lorasmith.evaluation.prompts import Prompt
+from lorasmith.evaluation.proof.left_out import left_out_findings
 from lorasmith.evaluation.proof.record import read_record
 from lorasmith.evaluation.proven import Proven
 from lorasmith.evaluation.run_record import RunRecord
@@ -62,7 +63,7 @@ def verdict_status(proof: Proven) -> Status:
 def proof_sections(run: RunRecord, proof: Proven) -> tuple[Section, ...]:
     """What the report says about whether the LoRA is good."""
     shown = _shown(proof)
-    findings = (*proof.verdict.advice, *signs_of(proof.verdict, run))
+    findings = (*left_out_findings(proof.record.left_out), *proof.verdict.advice, *signs_of(proof.verdict, run))
     return (
         Section("Is it good?", (*_pictures(proof, shown), _checkpoints(proof), *((Findings(findings),) if findings else ()))),
         Section("Held by heart?", _copies(run, proof)),
@@ -76,9 +77,9 @@ def proof_page(folder: Path, verdict: Verdict) -> Page:
     assert record is not None, "a verdict has the record that it follows from"
     proof = Proven(folder, record, verdict)
     shown = _shown(proof)
-    advice = (Findings(verdict.advice),) if verdict.advice else ()
+    findings = (*left_out_findings(record.left_out), *verdict.advice)
     sections = (
-        Section("Is it good?", (*_pictures(proof, shown), _checkpoints(proof), *advice)),
+        Section("Is it good?", (*_pictures(proof, shown), _checkpoints(proof), *((Findings(findings),) if findings else ()))),
         Section("How it was measured", (_how(proof), Collapsible("All numbers", tuple(_numbers(proof, shown))))),
     )
     return Page("Is it good?", sections, (verdict_status(proof),), kicker="A proof, by Lorasmith")

@@ -15,6 +15,7 @@ from lorasmith.errors import InputError
 from lorasmith.evaluation.copies import Originals, copies_of
 from lorasmith.evaluation.measures.measured import MEASURES, Measure
 from lorasmith.evaluation.prompts import Prompt
+from lorasmith.evaluation.proof.left_out import left_out_findings
 from lorasmith.evaluation.proof.record import PROOF, WEIGHTS_PROOF, read_record
 from lorasmith.evaluation.proven import Proven, proven_in
 from lorasmith.evaluation.run_record import RunRecord, read_run
@@ -199,7 +200,8 @@ def _view(studio: Studio, found: FoundRun, record: RunRecord, proof: Proven) -> 
         ],
         measures={name: MeasureView(title=one.title, decides=one.decides, as_base=one.as_base) for name, one in MEASURES.items() if name in names},
         verdicts=meanings(),
-        copies=_copies(studio, found, record, proof, checkpoints), findings=views((*verdict.advice, *signs_of(verdict, record))),
+        copies=_copies(studio, found, record, proof, checkpoints), 
+        findings=views((*left_out_findings(kept.left_out), *verdict.advice, *signs_of(verdict, record))),
         trained=kept.trained, held_out=kept.held_out, effort=kept.effort,
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ before, also by a proof that was stopped or killed, is not done again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -41,13 +41,13 @@ LARGEST_BATCH = 32
 def measure_checkpoints(
     plan: ProofPlan, base: Base, checkpoints: Sequence[Checkpoint], folder: str | Path, *,
     progress: Progress | None = None, cancelled: Cancelled = lambda: False, batch_size: int | None = None,
-    record: str = RECORD, encoder: ImageEncoder | None = None,
+    record: str = RECORD, encoder: ImageEncoder | None = None, left_out: Mapping[str, str] | None = None,
 ) -> list[CheckpointMeasures]:  # fmt: skip
     """Measure checkpoints and keep pictures and results in `folder`; see `record` for how to read them again.
 
     `progress` counts predictions of the denoiser. Where `cancelled` says so, what is measured by then is returned and kept. `batch_size`
     None: as many pictures as a usual card holds. `record` is the results' file; `encoder` is one more
-    eye beside the base's, see `image_encoder`.
+    eye beside the base's, see `image_encoder`. `left_out`: the checkpoints that cannot be measured, see `left_out`, for the record.
     """
     size = batch_size or max(1, min(LARGEST_BATCH, PIXELS_AT_ONCE // (plan.drawing.width * plan.drawing.height)))
     store = ProofStore(Path(folder), plan, base.fingerprints, None if encoder is None else encoder.identity)
@@ -68,7 +68,15 @@ def measure_checkpoints(
     write_record(
         store.root,
         ProofRecord(
-            plan.effort, plan.prompts, len(plan.trained), len(plan.held_out), base_pictures, tuple(measured), pictures, plan.originals
+            plan.effort,
+            plan.prompts,
+            len(plan.trained),
+            len(plan.held_out),
+            base_pictures,
+            tuple(measured),
+            pictures,
+            plan.originals,
+            left_out or {},
         ),
         record,
     )

@@ -38,6 +38,8 @@ class ProofRecord:
     """Of each in `measured`: prompt -> its picture; empty where its losses alone were measured."""
     originals: Mapping[str, PictureSource] = field(default_factory=dict)
     """`Prompt.picture` -> where the image was whose caption it is: its file, or its part of a shard. Proofs of earlier versions have none."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """A checkpoint that was not judged -> its first tensor with a number that is not finite."""
 
 
 def write_record(folder: Path, record: ProofRecord, name: str = RECORD) -> None:
@@ -48,6 +50,7 @@ def write_record(folder: Path, record: ProofRecord, name: str = RECORD) -> None:
         "base_pictures": dict(record.base_pictures),
         "checkpoints": [{**own.json(), "pictures": dict(pictures)} for own, pictures in zip(record.measured, record.pictures, strict=True)],
         "originals": {name: _written(source) for name, source in record.originals.items()},
+        "left_out": dict(record.left_out),
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / name, json.dumps(tree, indent=1).encode())
@@ -62,7 +65,7 @@ def read_record(folder: str | Path, name: str = RECORD) -> ProofRecord | None:
         return ProofRecord(
             tree["effort"], prompts, tree["trained"], tree["held_out"], tree["base_pictures"],
             tuple(CheckpointMeasures.from_json(one) for one in checkpoints), tuple(one["pictures"] for one in checkpoints),
-            {name: _read(source) for name, source in tree.get("originals", {}).items()},
+            {name: _read(source) for name, source in tree.get("originals", {}).items()}, tree.get("left_out", {}),
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -18,7 +18,7 @@ export function Advice({ run, proof }: ProofProps) {
       {proof.findings.map((finding) => {
         const changes = settingChangesOf(finding);
         return (
-          <li key={finding.code}>
+          <li key={`${finding.code} ${finding.subjects.join()}`}>
             <FindingCard finding={finding}>
               {changes && run.project && (
                 <Button size="xs" variant="default" onClick={() => go(trainWith(run, changes))}>
