@@ -11,11 +11,12 @@ from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.key_style import in_style_of
 from lorasmith.adapters.files.lora_file import save_lora
 from lorasmith.adapters.tools.merged_base import check_removable, with_merged, without_merged
-from lorasmith.errors import AdapterError, RunError
+from lorasmith.errors import AdapterError, RunError, SettingsError
 from lorasmith.evaluation.sampling.loras import with_lora
 from lorasmith.models.open import describe, load_base
 from lorasmith.models.sampling import initial_latents
 from lorasmith.models.texts import TextOptions
+from lorasmith.training.forecast.report import make_report
 from lorasmith.training.planning.lints.base import distilled_base
 from lorasmith.training.run import resume, train
 from lorasmith.training.settings.places import places
@@ -125,6 +126,17 @@ def test_what_cannot_be_taken_away_is_refused_before_the_run(settings_for, tmp_p
     with pytest.raises(AdapterError):
         train(run_settings(settings_for, text), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_plan_names_an_adapter_that_is_not_there_or_not_for_the_base(settings_for, adapter, tmp_path):
+    with pytest.raises(SettingsError, match=r"There is no LoRA .*gone.safetensors to merge") as missing:
+        make_report(run_settings(settings_for, tmp_path / "gone.safetensors"), estimate=False)
+    assert missing.value.values["setting"] == "base.merge.0.path"
+    another = written(tmp_path / "another.safetensors", "transformer", "klein")
+    for in_samples in (False, True):
+        with pytest.raises(AdapterError, match=r"another.safetensors: .*another model") as unfit:
+            make_report(run_settings(settings_for, another, in_samples=in_samples), estimate=True)
+        assert unfit.value.values["setting"] == "base.merge.0.path"
 
 
 def test_a_distilled_base_without_a_training_adapter_is_reported(adapter):

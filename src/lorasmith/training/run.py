@@ -46,6 +46,7 @@ from lorasmith.training.learner.state import TrainState, load_newest_state
 from lorasmith.training.listeners.registry import plotting_listeners
 from lorasmith.training.loop import loop
 from lorasmith.training.out_of_memory import out_of_memory
+from lorasmith.training.planning.base_fit import check_merged
 from lorasmith.training.planning.check import CheckedRun, check
 from lorasmith.training.planning.machine_fit import check_can_use_ray, check_machine
 from lorasmith.training.records.checkpoints import DTYPES
@@ -105,6 +106,7 @@ def train(
         checked = fit_to_memory(checked)
     settings = checked.settings
     check_weights(settings, checked.description.family)
+    check_merged(settings.base, checked.description.family)
     url = url_of(folder)
     if url is not None:
         refuse_taken(url)

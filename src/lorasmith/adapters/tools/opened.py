@@ -11,6 +11,7 @@ from lorasmith.adapters.files.dialects import read_network
 from lorasmith.adapters.files.lora_file import LoraFile, load_tensors
 from lorasmith.adapters.layer import Layer
 from lorasmith.adapters.tools.peft_folder import load_peft
+from lorasmith.errors import AdapterError
 
 
 @dataclass(frozen=True)
@@ -35,5 +36,8 @@ def open_lora(path: str | Path, family: str | None = None, base: BaseWeights | N
     """
     path = Path(path)
     file = (load_peft(path) if path.is_dir() else None) or load_tensors(path, allow_pickle)
-    network = read_network(file.tensors, file.metadata, base.family if base else family, base.shape if base else None).whole()
+    try:
+        network = read_network(file.tensors, file.metadata, base.family if base else family, base.shape if base else None).whole()
+    except AdapterError as error:  # one of several files, and of many tensors
+        raise AdapterError(f"{path}: {error}", code=error.code, **error.values) from None
     return OpenedLora(path, file, network.layers, network.family, network.notes)

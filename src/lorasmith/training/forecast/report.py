@@ -18,6 +18,7 @@ from lorasmith.findings import Finding, alike_together, worst_first
 from lorasmith.models.open import missing_parts
 from lorasmith.pages.numbers import count
 from lorasmith.training.forecast.forecast import Duration, FileSizes, Forecast, Memory
+from lorasmith.training.planning.base_fit import check_merged
 from lorasmith.training.planning.check import check
 from lorasmith.training.planning.lints.lints import lint_run
 from lorasmith.training.planning.plan import Plan
@@ -106,6 +107,7 @@ def make_report(settings: Settings, machine: Machine | None = None, estimate: bo
         from lorasmith.training.learner.continuation import check_weights
 
         check_weights(settings, checked.description.family)
+        check_merged(settings.base, checked.description.family)
     forecast = None
     if estimate and not missing:
         from lorasmith.training.forecast.estimate import estimate as estimated

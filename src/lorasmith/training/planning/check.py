@@ -11,7 +11,7 @@ from lorasmith.images.picture_cache import PICTURES
 from lorasmith.models.description import Description
 from lorasmith.models.open import describe
 from lorasmith.training.objective.loss_settings import check_loss_of_masks
-from lorasmith.training.planning.base_fit import check_fits_description
+from lorasmith.training.planning.base_fit import check_fits_description, check_merged_are_there
 from lorasmith.training.planning.plan import Plan, make_plan
 from lorasmith.training.planning.trigger_fit import trigger_findings
 from lorasmith.training.sample_requests import check_trigger_in_samples, sample_findings, sample_requests
@@ -63,6 +63,7 @@ def check(settings: Settings) -> CheckedRun:
     of_settings = check_together(settings)
     with about_setting("base.path"):
         description = describe(settings.base.path, **settings.base.open_options)
+    check_merged_are_there(settings.base)
     with about_setting("cache"):
         settings.cached_at("latents")
     check_fits_base(settings, description.prediction_type, description.zero_terminal_snr)
