@@ -1,6 +1,7 @@
 """peft's folders: what is written is read by peft itself, and comes back as it was."""
 
 import json
+import shutil
 
 import peft
 import pytest
@@ -78,3 +79,42 @@ def test_of_a_folder_that_is_written_again_nothing_old_is_read(before, after, tm
     assert found.keys() == open_lora(new, "sd1").layers.keys()
     assert {layer.rank for layer in found.values()} == {3}
     assert len(list((tmp_path / "peft").rglob("adapter_config.json"))) == len(after)
+
+
+@pytest.fixture(scope="module")
+def of_two_parts(tmp_path_factory):
+    """A LoRA on both parts, and peft's folders of it."""
+    folder = tmp_path_factory.mktemp("peft")
+    file = write_lora(folder / "lora.safetensors", "sd1", "lora", parts=["unet", "text_encoder"], rank=4, alpha=2.0)
+    convert_file(file, folder / "peft", "peft")
+    return file, folder / "peft"
+
+
+def test_weights_of_the_denoiser_in_the_folder_itself_are_read_with_those_below(of_two_parts, tmp_path):
+    file, folder = of_two_parts
+    mixed = shutil.copytree(folder, tmp_path / "mixed")
+    for each in (mixed / "unet").iterdir():
+        each.rename(mixed / each.name)
+    # An alpha of its own, in the settings beside it.
+    config = json.loads((mixed / "adapter_config.json").read_text(encoding="utf-8"))
+    (mixed / "adapter_config.json").write_text(json.dumps(config | {"lora_alpha": 2 * config["lora_alpha"]}), encoding="utf-8")
+    before, after = open_lora(file, "sd1").layers, open_lora(mixed, "sd1").layers
+    assert before.keys() == after.keys()
+    for name, layer in before.items():
+        torch.testing.assert_close(delta(after[name]), delta(layer) * (2 if name.startswith("lora_unet") else 1), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("moved", [("unet", "style"), ("text_encoder", "text_encoder/default"), ("", "unet")])
+def test_several_adapters_in_a_folder_are_named_and_not_read_in_part(moved, of_two_parts, tmp_path):
+    """peft keeps a second adapter below the first, under its name."""
+    place = shutil.copytree(of_two_parts[1], tmp_path / "several")
+    inside = place / moved[0] if moved[0] else place / "unet"
+    if moved[0]:
+        shutil.copytree(inside, tmp_path / "moved")
+        shutil.rmtree(inside)
+        shutil.copytree(tmp_path / "moved", place / moved[1])
+    else:
+        for each in inside.iterdir():
+            shutil.copy(each, place)
+    with pytest.raises(AdapterError, match=rf"several \(.*{moved[1]}.*\) are not the parts of one LoRA"):
+        open_lora(place, "sd1")

@@ -23,6 +23,7 @@ from lorasmith.adapters.files import names as keys
 from lorasmith.adapters.files.lora_file import LoraFile, load_tensors, save_lora
 from lorasmith.adapters.files.peft_alphas import ADAPTER_CONFIG
 from lorasmith.atomic import write_atomically
+from lorasmith.errors import AdapterError
 from lorasmith.models.families import FAMILIES
 
 WEIGHTS = "adapter_model.safetensors"
@@ -73,14 +74,41 @@ def _settings(tensors: Mapping[str, Tensor]) -> dict[str, object]:
 
 
 def load_peft(folder: Path) -> LoraFile | None:
-    """peft's folder, or one with such a folder for each part, as the file that diffusers would have; None for other folders."""
-    if (folder / WEIGHTS).is_file():
+    """peft's folder, or one with such a folder for each part, as the file that diffusers would have; None for other folders.
+
+    Weights in the folder itself are the denoiser's where there are folders for text encoders too.
+
+    Raises:
+        AdapterError: it has several adapters, or one in a folder that is called like no part.
+    """
+    places = [found.parent for depth in ("", "*/", "*/*/") for found in sorted(folder.glob(f"{depth}{WEIGHTS}"))]
+    if places == [folder]:
         return load_tensors(folder / WEIGHTS)
+    _check_one_lora(folder, places)
     tensors: dict[str, Tensor] = {}
     settings: dict[str, object] = {}
-    for weights in sorted(folder.glob(f"*/{WEIGHTS}")):
-        part, of_part = weights.parent.name, load_tensors(weights)
-        tensors |= {f"{part}.{key.removeprefix(_PREFIX)}": tensor for key, tensor in of_part.tensors.items()}
+    for place in places:
+        of_part = load_tensors(place / WEIGHTS)
+        parts = sorted(_DENOISERS) if place == folder else [place.name]  # the family is not known here
+        tensors |= {f"{parts[0]}.{key.removeprefix(_PREFIX)}": tensor for key, tensor in of_part.tensors.items()}
         own = json.loads(of_part.metadata.get(ADAPTER_CONFIG, "{}"))
-        settings |= {f"{part}.{name}": value for name, value in own.items()}
+        settings |= {f"{part}.{name}": value for part in parts for name, value in own.items()}
     return LoraFile(tensors, {"lora_adapter_metadata": json.dumps(settings)}) if tensors else None
+
+
+_DENOISERS = frozenset(family.denoiser for family in FAMILIES.values())
+_PARTS = frozenset(part for family in FAMILIES.values() for part in family.lora.parts)
+
+
+def _check_one_lora(folder: Path, places: list[Path]) -> None:
+    """Raises AdapterError where a folder's adapters are not those of different parts of one base."""
+    denoisers = [place for place in places if place == folder or place.name in _DENOISERS]
+    others = [place for place in places if place != folder and (place.parent != folder or place.name not in _PARTS)]
+    if others or len(denoisers) > 1:
+        named = ", ".join("." if place == folder else place.relative_to(folder).as_posix() for place in places)
+        raise AdapterError(
+            f"The adapters in {folder} ({named}) are not the parts of one LoRA, which are called {', '.join(sorted(_PARTS))}: give the folder of "
+            "the one that you mean, or call the folders so.",
+            code="lora.several_adapters",
+            path=str(folder),
+        )
