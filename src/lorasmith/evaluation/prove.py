@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lorasmith.adapters.files.lora_file import load_tensors
 from lorasmith.adapters.tools.merged_base import with_merged
 from lorasmith.atomic import write_atomically
 from lorasmith.errors import InputError
@@ -22,7 +23,7 @@ from lorasmith.evaluation.copies import Copy, copies_of
 from lorasmith.evaluation.measures.measured import CheckpointMeasures
 from lorasmith.evaluation.proof.checkpoints import Checkpoint, checkpoints_of
 from lorasmith.evaluation.proof.image_encoder import open_image_encoder
-from lorasmith.evaluation.proof.left_out import left_out_findings, without_damaged
+from lorasmith.evaluation.proof.left_out import left_out_findings
 from lorasmith.evaluation.proof.measuring import measure_checkpoints
 from lorasmith.evaluation.proof.plan import WEIGHTS, ProofPlan, cost
 from lorasmith.evaluation.proof.plan_making import plan_for_pictures, plan_for_run
@@ -170,7 +171,7 @@ def _prove(
     plan: ProofPlan, base: Base, checkpoints: Sequence[Checkpoint], folder: Path, weights: Sequence[float], settings: Settings | None,
     run: RunRecord | None, image_encoder: str | Path | None, progress: Progress | None, cancelled: Cancelled,
 ) -> Proven:  # fmt: skip
-    checkpoints, left_out = without_damaged(checkpoints)
+    checkpoints, left_out = _without_damaged(checkpoints)
     of_weights = plan.of_groups("new", "other")
     others = [weight for weight in weights if weight != 1]
     of_checkpoints = cost(plan, len(checkpoints)).predictions
@@ -192,6 +193,30 @@ def _prove(
         verdict = verdict_on(measured, tried, settings, plan.prompts.captioned)
     complete = not cancelled()
     return Proven(verdict, (*left_out_findings(left_out), *signs_of(verdict, run)), folder, complete)
+
+
+def _without_damaged(checkpoints: Sequence[Checkpoint]) -> tuple[list[Checkpoint], dict[str, str]]:
+    """Those that can be drawn with; and of the others, by name, the first tensor with a number that is not finite.
+
+    Raises InputError where none can.
+    """
+    damage = {checkpoint: found for checkpoint in checkpoints if (found := _not_finite_in(checkpoint.path)) is not None}
+    sound = [checkpoint for checkpoint in checkpoints if checkpoint not in damage]
+    if not sound:
+        first, *others = damage
+        more = f" So have the other {len(others)}." if others else ""
+        raise InputError(
+            f"{first.path} has numbers that are not finite ({damage[first]}), so it can draw nothing.{more} Train it again at a lower "
+            "learning rate, or prove another file.",
+            code="proof.not_finite", path=str(first.path),
+        )  # fmt: skip
+    return sound, {checkpoint.name: tensor for checkpoint, tensor in damage.items()}
+
+
+def _not_finite_in(file: Path) -> str | None:
+    """The first tensor of a LoRA file with a number that is not finite; None where all are."""
+    tensors = load_tensors(file).tensors.items()
+    return next((name for name, tensor in tensors if tensor.is_floating_point() and not tensor.float().isfinite().all()), None)
 
 
 def _part(progress: Progress | None, before: int, whole: int) -> Progress | None:
