@@ -23,17 +23,19 @@ from lorasmith.evaluation.signs.picture_signs import PICTURE_SIGNS
 from lorasmith.evaluation.verdict import advice, wording
 from lorasmith.evaluation.verdict.labels import meanings
 from lorasmith.jobs.sweep import asha, effects, outcome
+from lorasmith.models.families import FAMILIES
 from lorasmith.models.lora_naming import Effect
 from lorasmith.models.prompts import syntax
 from lorasmith.training import sample_requests
 from lorasmith.training.planning import trigger_fit
 from lorasmith.training.planning.lints.lints import LINTS
+from lorasmith.training.recipes import reasons
 from lorasmith.training.settings import checks
 from lorasmith.training.settings.tree import Settings
 from lorasmith.training.validation.bands import BANDS
 
 WORDS = Path(__file__).parents[2] / "studio-ui" / "src" / "words" / "ja"
-SENTENCES = wording.SENTENCES | compare.SENTENCES | effects.SENTENCES | asha.SENTENCES | outcome.SENTENCES
+SENTENCES = wording.SENTENCES | compare.SENTENCES | effects.SENTENCES | asha.SENTENCES | outcome.SENTENCES | reasons.SENTENCES
 """Every sentence that carries a code, wherever it is made."""
 
 
@@ -49,7 +51,7 @@ def said() -> dict[str, str]:
     return {f"{room}.{name}": text for room, sentences in words("sentences").items() if room in rooms for name, text in sentences.items()}
 
 
-def test_every_sentence_of_a_verdict_or_a_sweep_has_its_japanese_and_none_is_left_over(said):
+def test_every_sentence_of_a_verdict_a_sweep_or_a_recipe_has_its_japanese_and_none_is_left_over(said):
     assert set(said) == set(SENTENCES)
 
 
@@ -62,6 +64,15 @@ def test_labels_their_meanings_and_bands_have_their_japanese():
     own = words("sentences")
     assert set(own["label"]) == set(own["meaning"]) == set(meanings())
     assert set(own["band"]) == set(BANDS)
+
+
+def test_what_families_say_for_recipes_has_its_japanese():
+    own = words("sentences")
+    said = {name: family.defaults for name, family in FAMILIES.items()}
+    assert set(own["family_rate"]) == {f"{name} {kind}".strip() for name, each in said.items() for kind in ("", *each.rates_for)}
+    assert set(own["family_rank"]) == {name for name, each in said.items() if each.network is not None}
+    assert set(own["family_texts"]) == {name for name, each in said.items() if each.text_encoder_lr == 0}
+    assert set(own["family_size"]) == {name for name, each in said.items() if each.larger_resolution}
 
 
 def test_every_check_of_pictures_has_its_japanese_name():

@@ -132,7 +132,7 @@ def test_recipes_come_with_reasons(script):
     listed = script.get("/api/recipes").json()
     assert "character" in listed["kinds"]
     recipe = script.get("/api/recipes/style/sdxl/standard", params={"images": 80}).json()
-    assert all(choice["reason"] for choice in recipe)
+    assert all(choice["reason"] and choice["said"]["code"].startswith("recipe.") for choice in recipe)
     assert script.get("/api/recipes/stile/sdxl/standard").status_code == 422
     assert script.get("/api/recipes/style/sdxl/standard", params={"images": 0}).status_code == 422
 

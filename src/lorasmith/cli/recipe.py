@@ -54,12 +54,11 @@ def show(
 
     lorasmith recipe show style sdxl --images 80
     """
-    from dataclasses import asdict
 
     choices = chosen(recipe, family, level, images)
     if as_json:
         given = {"recipe": recipe, "family": family, "images": images, "level": level}
-        print_json(given | {"choices": [asdict(choice) for choice in choices]})
+        print_json(given | {"choices": [choice.as_data for choice in choices]})
         return
     for choice in choices:
         typer.echo(f"{choice.setting} = {json.dumps(choice.value)}")

@@ -22,6 +22,7 @@ from lorasmith.models.named import name_of
 from lorasmith.models.open import describe, missing_parts
 from lorasmith.models.shelf import ModelKind
 from lorasmith.models.widths import FULL_SIZE, widths_of
+from lorasmith.studio.said import Said, said
 from lorasmith.studio.studio import OpenStudio, Studio
 from lorasmith.training.recipes.recipes import Kind, Level, recipe
 
@@ -42,6 +43,7 @@ class ChoiceView(BaseModel):
     setting: str = Field(description="Its dotted name.")
     value: JsonValue
     reason: str
+    said: Said = Field(description="The reason by its code and values.")
     source: str
 
 
@@ -102,7 +104,7 @@ def get_recipe(
 ) -> list[ChoiceView]:  # fmt: skip
     """Every setting of a recipe with its reason and its source."""
     widths = FULL_SIZE if base is None else widths_of(describe(_on_this_machine(base, studio)))
-    return [ChoiceView(**vars(choice)) for choice in recipe(kind, family, level, images, widths)]
+    return [ChoiceView(**choice.as_data, said=said(choice.why)) for choice in recipe(kind, family, level, images, widths)]
 
 
 @router.get("/checks")

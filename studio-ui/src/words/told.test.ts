@@ -29,6 +29,14 @@ test("a sentence within another, a label and its meaning are said in Japanese, t
   expect([labelled("cannot tell"), calledSo({ epoch: 7 }, "epoch 7")]).toEqual(["判定できない", "エポック7"]);
 });
 
+test("a recipe's reason says what its family's record says, and how it was fitted to the base", () => {
+  const rate: Said = { code: "recipe.rate", values: { why: { family_rate: "sd1 style" } } };
+  expect(told("", rate)).toBe("画風に安全な値で、4e-4は攻めた値");
+  const fitted = { reason: { sentence: rate }, factor: "6.7", than_usual: "6.7", own: 192, usual: 1280 };
+  const said = told("", { code: "recipe.narrower", values: fitted });
+  expect(said).toBe("画風に安全な値で、4e-4は攻めた値。幅が普通の6.7分の1(1,280に対して192)なので、普通の学習率の6.7倍");
+});
+
 test("optional parts leave nothing behind, and a number that is not known is a dash", () => {
   const less = (error: number | null) => ({ sentence: { code: "sweep.less", values: { value: "1e-05", by: 0.5, error } } });
   const effect = (error: number | null): Said => ({

@@ -311,6 +311,18 @@ def test_regularisation_pictures_are_no_concept_and_count_for_nothing():
     assert lint_facts(replace(run, training_set=TrainingSet(tuple(as_reg), ()))) == []
 
 
+def test_nothing_is_proposed_for_a_text_encoder_that_the_family_leaves_alone_but_to_leave_it_alone():
+    on = {**TO_FLUX, "network__train_text_encoder": True}
+    for rate, code in ((0.0, "lint.idle_text_encoder"), (9e-5, "lint.text_encoder_of_family")):
+        found = [
+            one for one in lint_facts(run_of(**{**on, "without": [], "optimizer__text_encoder_lr": rate})) if "text_encoder" in one.code
+        ]
+        assert [one.code for one in found] == [code]
+        assert found[0].fix.words == "Set network.train_text_encoder to false."
+    (idle,) = [one for one in lint_facts(run_of(optimizer__text_encoder_lr=0.0)) if one.code == "lint.idle_text_encoder"]
+    assert "or optimizer.text_encoder_lr to a tenth" in idle.fix.words
+
+
 def test_a_clip_skip_that_no_base_of_the_family_uses_is_named():
     assert "clip_skip" in names(run_of(**{**TO_FLUX, "base__clip_skip": 2}))
     assert "clip_skip" in names(run_of(base__clip_skip=3))

@@ -20,6 +20,8 @@ from lorasmith.dotted import dotted
 from lorasmith.errors import SettingsError
 from lorasmith.models.widths import FULL_SIZE, Widths
 from lorasmith.registry import nearest
+from lorasmith.sentences import Sentence
+from lorasmith.training.recipes.reasons import because
 from lorasmith.training.recipes.recipes import Choice, recipe
 from lorasmith.training.settings.tree import setting_names
 
@@ -56,7 +58,8 @@ def own_recipe(path: str | Path, images: int, widths: Widths = FULL_SIZE) -> lis
             raise SettingsError(
                 f"The recipe {path} sets {name!r}, which does not exist; {nearest(name, known)}", code="settings.unknown_key", setting=name
             )
-        choices[name] = Choice(name, value, reasons.get(name, "yours"), path.name)
+        why = Sentence("recipe.own", english=reasons[name]) if name in reasons else because("yours")
+        choices[name] = Choice(name, value, why, path.name)
     if strange := sorted(reasons.keys() - choices.keys()):
         raise SettingsError(f"The recipe {path} gives a reason for {strange[0]!r}, which it does not set. Remove one, or add the other.")
     return list(choices.values())

@@ -14,10 +14,11 @@ from typing import Any, Literal, get_args
 from lorasmith.errors import SettingsError
 from lorasmith.guides import BOOTCAMP, COLAB, CRASH_COURSE, FUNDAMENTALS, MEASURED, SEAART, guides
 from lorasmith.models.families import FAMILIES
-from lorasmith.models.family import Family, FamilyDefaults, Rate
+from lorasmith.models.family import Family, FamilyDefaults
 from lorasmith.models.widths import FULL_SIZE, SOURCE, Width, Widths
-from lorasmith.pages.numbers import count
 from lorasmith.registry import nearest
+from lorasmith.sentences import Sentence
+from lorasmith.training.recipes.reasons import because, because_of_family, because_of_width
 
 Kind = Literal["character", "style", "concept", "multi-concept"]
 Level = Literal["quick", "standard", "competition"]
@@ -30,8 +31,18 @@ class Choice:
     setting: str
     """Its dotted name: network.rank."""
     value: Any
-    reason: str
+    why: Sentence
     source: str
+
+    @property
+    def reason(self) -> str:
+        """Why, in English."""
+        return self.why.english
+
+    @property
+    def as_data(self) -> dict[str, Any]:
+        """For `--json` and the API, without codes."""
+        return {"setting": self.setting, "value": self.value, "reason": self.reason, "source": self.source}
 
 
 @dataclass(frozen=True)
@@ -78,62 +89,61 @@ def recipe(kind: str, family: str, level: str, images: int, widths: Widths = FUL
 
 def _pictures(request: Request) -> Iterable[Choice]:
     native, larger = request.defaults.resolution, request.defaults.largest_resolution
-    resolution, reason = native, "the size the base was made for"
+    resolution, why = native, because("native_size")
     if request.level == "quick" and native > 768:
-        resolution, reason = 768, "smaller than the base's own size: faster, and enough to see whether the set is good"
+        resolution, why = 768, because("smaller_size")
     if request.level == "competition" and larger is not None:
-        resolution, reason = larger, request.defaults.larger_resolution
-    yield Choice("buckets.resolution", resolution, reason, guides(CRASH_COURSE, COLAB, BOOTCAMP, FUNDAMENTALS))
-    yield Choice("buckets.max_bucket_reso", 2 * resolution, "equal to the resolution it would take area from wide pictures", MEASURED)
+        resolution, why = larger, because_of_family("larger_size", "family_size", request.family)
+    yield Choice("buckets.resolution", resolution, why, guides(CRASH_COURSE, COLAB, BOOTCAMP, FUNDAMENTALS))
+    yield Choice("buckets.max_bucket_reso", 2 * resolution, because("wide_pictures"), MEASURED)
     source = guides(CRASH_COURSE, BOOTCAMP)
-    yield Choice(
-        "buckets.bucket_reso_steps", request.family.defaults.bucket_step, "what every program that uses the base was trained with", source
-    )
+    yield Choice("buckets.bucket_reso_steps", request.family.defaults.bucket_step, because("bucket_step"), source)
 
 
 def _captions(request: Request) -> Iterable[Choice]:
     if request.kind == "multi-concept":
-        yield Choice("captions.keep_tokens", 2, "the character's and the outfit's tag stay in front", guides(CRASH_COURSE))
+        yield Choice("captions.keep_tokens", 2, because("two_in_front"), guides(CRASH_COURSE))
     else:
         source = guides(SEAART, COLAB, BOOTCAMP, FUNDAMENTALS)
-        yield Choice("captions.keep_tokens", 1, "the trigger stays in front", source)
-    yield Choice("captions.shuffle_caption", True, "for captions of tags: no tag counts more for being first; off for sentences", guides())
+        yield Choice("captions.keep_tokens", 1, because("trigger_in_front"), source)
+    yield Choice("captions.shuffle_caption", True, because("shuffled"), guides())
     if request.kind == "style":
-        yield Choice("captions.caption_dropout_rate", 0.05, "a style should also be learnt without words", guides(BOOTCAMP))
+        yield Choice("captions.caption_dropout_rate", 0.05, because("without_words"), guides(BOOTCAMP))
 
 
 def _network(request: Request) -> Iterable[Choice]:
     rank, reason, source = {
-        "character": (32, "a likeness with its details; 8 is enough where the base nearly knows it", guides(CRASH_COURSE, BOOTCAMP)),
-        "style": (64, "a look lies in many layers", guides(BOOTCAMP)),
-        "concept": (32, "one thing, seen from all sides", guides(BOOTCAMP)),
-        "multi-concept": (32, "several things share the file", guides(CRASH_COURSE)),
+        "character": (32, "rank_of_character", guides(CRASH_COURSE, BOOTCAMP)),
+        "style": (64, "rank_of_style", guides(BOOTCAMP)),
+        "concept": (32, "rank_of_concept", guides(BOOTCAMP)),
+        "multi-concept": (32, "rank_of_several", guides(CRASH_COURSE)),
     }[request.kind]
+    why = because(reason)
     own = request.defaults.network
     if own is not None:
-        rank, reason, source = own.rank, own.reason, own.source
+        rank, why, source = own.rank, because_of_family("rank_of_family", "family_rank", request.family), own.source
     if request.level == "quick":
-        rank, reason = rank // 2, "half of the usual: small and quick, for a first look"
-    yield Choice("network.rank", rank, reason, source)
+        rank, why = rank // 2, because("half_rank")
+    yield Choice("network.rank", rank, why, source)
     if request.learning_rate_free:
-        yield Choice("network.alpha", 1.0, "an optimizer that finds its own rate makes up for a small alpha", guides(CRASH_COURSE))
+        yield Choice("network.alpha", 1.0, because("small_alpha"), guides(CRASH_COURSE))
     elif own is not None:
-        yield Choice("network.alpha", float(rank), "as large as the rank, for which the family's rate is meant", own.source)
+        yield Choice("network.alpha", float(rank), because("alpha_as_rank"), own.source)
     else:
-        yield Choice("network.alpha", rank / 2, "half of the rank: strength grows calmly", guides(SEAART, BOOTCAMP))
+        yield Choice("network.alpha", rank / 2, because("half_alpha"), guides(SEAART, BOOTCAMP))
     if request.defaults.text_encoder_lr == 0:
-        why = request.defaults.text_encoders_left_alone
+        why = because_of_family("texts_left_alone", "family_texts", request.family)
         yield Choice("network.train_text_encoder", False, why, f"measured by others: most LoRAs for {request.family.title}")
     elif request.kind == "style":
-        yield Choice("network.train_text_encoder", False, "a style needs no new words", guides(BOOTCAMP))
+        yield Choice("network.train_text_encoder", False, because("no_new_words"), guides(BOOTCAMP))
     if request.level == "competition" and request.kind in ("character", "concept"):
-        yield Choice("network.dora", True, "the best quality from few pictures, for more computing", guides(SEAART))
+        yield Choice("network.dora", True, because("dora"), guides(SEAART))
 
 
 def _augmentation(request: Request) -> Iterable[Choice]:
     if request.kind == "style":
         source = guides(CRASH_COURSE, COLAB, BOOTCAMP)
-        yield Choice("datasets.flip_aug", True, "mirrored pictures double the set, and a style has no left and right", source)
+        yield Choice("datasets.flip_aug", True, because("mirrored"), source)
 
 
 PASSES = {"style": {"quick": 20, "standard": 35, "competition": 40}}
@@ -148,7 +158,7 @@ SAMPLES = {
 
 def _length(request: Request) -> Iterable[Choice]:
     passes = PASSES.get(request.kind, PASSES_OF_OTHERS)[request.level]
-    reason = "30 to 40 passes per picture" if request.kind == "style" else "about 100 passes per picture"
+    why = because("passes_of_style" if request.kind == "style" else "passes_of_others")
     source = guides(CRASH_COURSE)
     least, most, range_source = SAMPLES[request.kind]
     if request.level == "quick":
@@ -158,70 +168,66 @@ def _length(request: Request) -> Iterable[Choice]:
     epochs = min(20 if request.level == "competition" else 10, max(1, round(fitted)))
     repeats = max(1, round(fitted / epochs))
     if samples != passes * request.images:
-        reason, source = f"{reason}, held within {least} to {most} samples", f"{source}; {range_source}"
-    yield Choice(
-        "datasets.repeats",
-        repeats,
-        f"{reason}: {count(request.images, 'picture')} x {count(repeats, 'repeat')} x {count(epochs, 'epoch')}",
-        source,
-    )
+        why, source = because("held_within", passes=why, least=least, most=most), f"{source}; {range_source}"
+    why = because("passes", passes=why, pictures=request.images, repeats=repeats, epochs=epochs)
+    yield Choice("datasets.repeats", repeats, why, source)
     on_epochs = guides(SEAART, CRASH_COURSE, COLAB, BOOTCAMP)
-    yield Choice("training.epochs", epochs, "as many checkpoints to choose from; the last is not always the best", on_epochs)
+    yield Choice("training.epochs", epochs, because("candidates"), on_epochs)
     if request.kind == "multi-concept":
-        yield Choice("training.batch_size", 1, "one, so that no step mixes two things", guides(CRASH_COURSE))
+        yield Choice("training.batch_size", 1, because("one_at_a_time"), guides(CRASH_COURSE))
     else:
         steps = math.ceil(request.images * repeats / 2) * epochs
-        yield Choice("training.batch_size", 2, f"two average each other's noise; {steps} steps in all", guides(BOOTCAMP))
+        yield Choice("training.batch_size", 2, because("two_at_a_time", steps=steps), guides(BOOTCAMP))
     precision = guides(CRASH_COURSE, BOOTCAMP)
-    yield Choice("training.mixed_precision", "bf16", "half the memory; the trained weights stay float32", precision)
+    yield Choice("training.mixed_precision", "bf16", because("bf16"), precision)
 
 
 def _memory(request: Request) -> Iterable[Choice]:
     if (kept := request.defaults.memory_per_image) is not None:
-        reason = f"without it a step keeps about {kept} for each picture of {request.defaults.resolution} pixels; a third more time"
+        why = because("checkpointing", kept=kept, side=request.defaults.resolution)
         source = f"{guides(CRASH_COURSE)}; measured (docs/guide/performance.md)"
-        yield Choice("training.gradient_checkpointing", True, reason, source)
+        yield Choice("training.gradient_checkpointing", True, why, source)
 
 
 def _optimizer(request: Request) -> Iterable[Choice]:
     if request.learning_rate_free:
         source = guides(SEAART, CRASH_COURSE, BOOTCAMP, FUNDAMENTALS)
-        yield Choice("optimizer.type", "Prodigy", "finds the learning rate from the pictures", source)
-        yield Choice("optimizer.learning_rate", 1.0, "what Prodigy expects", guides(CRASH_COURSE, BOOTCAMP))
+        yield Choice("optimizer.type", "Prodigy", because("finds_rate"), source)
+        yield Choice("optimizer.learning_rate", 1.0, because("rate_found"), guides(CRASH_COURSE, BOOTCAMP))
         args = {"weight_decay": 0.1, "betas": [0.9, 0.99]}
-        yield Choice("optimizer.args", args, "as Prodigy's users set it for LoRAs", guides(BOOTCAMP))
-        why = "a restart would upset the rate that Prodigy has found"
-        yield Choice("schedule.lr_scheduler", "cosine", why, guides(CRASH_COURSE, BOOTCAMP))
+        yield Choice("optimizer.args", args, because("usual_arguments"), guides(BOOTCAMP))
+        yield Choice("schedule.lr_scheduler", "cosine", because("no_restart"), guides(CRASH_COURSE, BOOTCAMP))
         return
     rate = request.defaults.rates_for.get(request.kind, request.defaults.rate)
-    yield Choice("optimizer.type", "AdamW", "well understood, and exact on every machine", guides(SEAART, CRASH_COURSE, BOOTCAMP))
-    yield rate_choice("optimizer.unet_lr", rate, request.widths.denoiser)
+    yield Choice("optimizer.type", "AdamW", because("adam"), guides(SEAART, CRASH_COURSE, BOOTCAMP))
+    own_kind = request.kind if request.kind in request.defaults.rates_for else ""
+    why = because_of_family("rate", "family_rate", request.family, own_kind)
+    yield rate_choice("optimizer.unet_lr", rate.value, why, rate.source, request.widths.denoiser)
     if request.trains_text_encoder:
-        share, in_words = (10, "tenth") if request.kind == "character" else (5, "fifth")
-        why = f"a {in_words} of the denoiser's, or tags bleed"
-        of_encoder = Rate(float(f"{rate.value / share:.3g}"), why, guides(COLAB, BOOTCAMP))
-        yield rate_choice("optimizer.text_encoder_lr", of_encoder, request.widths.text_encoder)
-    yield Choice("schedule.lr_scheduler", "cosine_with_restarts", "the guides' usual for Adam", guides())
-    yield Choice("schedule.lr_scheduler_num_cycles", 3 if request.level == "competition" else 1, "1 to 3", guides())
+        share, reason = (10, "tenth") if request.kind == "character" else (5, "fifth")
+        of_encoder = float(f"{rate.value / share:.3g}")
+        source = guides(COLAB, BOOTCAMP)
+        yield rate_choice("optimizer.text_encoder_lr", of_encoder, because(reason), source, request.widths.text_encoder)
+    yield Choice("schedule.lr_scheduler", "cosine_with_restarts", because("usual_schedule"), guides())
+    yield Choice("schedule.lr_scheduler_num_cycles", 3 if request.level == "competition" else 1, because("cycles"), guides())
     warmup = 0.1 if request.kind == "style" else 0.05
-    yield Choice("schedule.lr_warmup_steps", warmup, "5 % of the steps; 10 % for a style", guides(BOOTCAMP))
+    yield Choice("schedule.lr_warmup_steps", warmup, because("warmup"), guides(BOOTCAMP))
 
 
 def _loss(request: Request) -> Iterable[Choice]:
     if request.family.is_flow:
-        yield Choice("loss.min_snr_gamma", 0.0, "a flow model weights by how timesteps are sampled", "measured: it has no effect")
-        defaults, why = request.family.defaults, f"how {request.family.title} LoRAs are mostly trained"
+        yield Choice("loss.min_snr_gamma", 0.0, because("flow_weighting"), "measured: it has no effect")
+        defaults, why = request.family.defaults, because("as_mostly", title=request.family.title)
         yield Choice("flow.timestep_sampling", defaults.timestep_sampling, why, defaults.timesteps_by)
         yield Choice("flow.model_prediction_type", defaults.model_prediction_type, why, defaults.timesteps_by)
     else:
-        why = "keeps easy timesteps from dominating the loss; 5 is usual, 7 to 10 for photographs"
-        yield Choice("loss.min_snr_gamma", 5.0, why, guides())
+        yield Choice("loss.min_snr_gamma", 5.0, because("min_snr"), guides())
 
 
 def _checkpoints(request: Request) -> Iterable[Choice]:
-    yield Choice("checkpoints.save_every_n_epochs", 1, "every epoch is a candidate", guides(CRASH_COURSE, COLAB, BOOTCAMP))
+    yield Choice("checkpoints.save_every_n_epochs", 1, because("every_epoch"), guides(CRASH_COURSE, COLAB, BOOTCAMP))
     precision = request.defaults.save_precision
-    yield Choice("checkpoints.save_precision", precision, "half the size, read everywhere", guides(CRASH_COURSE, BOOTCAMP))
+    yield Choice("checkpoints.save_precision", precision, because("half_size"), guides(CRASH_COURSE, BOOTCAMP))
 
 
 PARTS: tuple[Callable[[Request], Iterable[Choice]], ...] = (
@@ -229,11 +235,11 @@ PARTS: tuple[Callable[[Request], Iterable[Choice]], ...] = (
 )  # fmt: skip
 
 
-def rate_choice(setting: str, rate: Rate, width: Width) -> Choice:
-    """A learning rate for a part of this width."""
+def rate_choice(setting: str, usual: float, why: Sentence, source: str, width: Width) -> Choice:
+    """A learning rate for a part of this width, from the one that is usual at full size."""
     if width.is_usual:
-        return Choice(setting, rate.value, rate.reason, rate.source)
-    return Choice(setting, width.rate(rate.value), f"{rate.reason}; {width}", f"{rate.source}; {SOURCE}")
+        return Choice(setting, usual, why, source)
+    return Choice(setting, width.rate(usual), because_of_width(why, width), f"{source}; {SOURCE}")
 
 
 def settings_tree(choices: list[Choice]) -> dict[str, Any]:

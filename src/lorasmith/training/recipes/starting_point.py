@@ -14,11 +14,11 @@ from lorasmith.guides import CRASH_COURSE, guides
 from lorasmith.images.picture_cache import PICTURES
 from lorasmith.models.description import Description, NativeSize
 from lorasmith.models.device import DEVICES
-from lorasmith.models.family import Rate
 from lorasmith.models.open import describe
 from lorasmith.models.widths import SOURCE, widths_of
 from lorasmith.pages.numbers import count
 from lorasmith.stores import local
+from lorasmith.training.recipes.reasons import because, because_of_family
 from lorasmith.training.recipes.recipes import Choice, rate_choice, settings_tree
 from lorasmith.training.recipes.sample_prompts import sample_prompts
 from lorasmith.training.settings.tree import Settings, settings_from
@@ -27,7 +27,6 @@ PASSES = 100
 """Over each picture of a subject; what the crash course advises."""
 EPOCHS = 10
 """As many checkpoints to choose from."""
-USUAL = "usual for a subject"
 ON_BF16 = "measured: docs/guide/performance.md"
 
 
@@ -116,23 +115,24 @@ def _for_a_subject(description: Description) -> list[Choice]:
     """What is chosen without a recipe."""
     defaults, widths = description.form.defaults, widths_of(description)
     settings: dict[str, Any] = {"network.rank": 16, "network.alpha": 8.0, "training.epochs": EPOCHS, "training.batch_size": 2}
+    usual, source = because("usual_for_subject"), guides(CRASH_COURSE)
     if description.record.is_flow:
         settings |= {
-            "network.alpha": 16.0, "network.train_text_encoder": False, "flow.timestep_sampling": defaults.timestep_sampling,
-            "flow.model_prediction_type": defaults.model_prediction_type,
+            "network.alpha": 16.0, "flow.timestep_sampling": defaults.timestep_sampling, "flow.model_prediction_type": defaults.model_prediction_type,
         }  # fmt: skip
-        rates = [rate_choice("optimizer.unet_lr", defaults.rate, widths.denoiser)]
+        of_family = because_of_family("rate", "family_rate", description.record)
+        rates = [rate_choice("optimizer.unet_lr", defaults.rate.value, of_family, defaults.rate.source, widths.denoiser)]
     else:
-        of_denoiser, of_encoder = (Rate(rate, USUAL, guides(CRASH_COURSE)) for rate in (3e-4, 5e-5))
-        rates = [
-            rate_choice("optimizer.unet_lr", of_denoiser, widths.denoiser),
-            rate_choice("optimizer.text_encoder_lr", of_encoder, widths.text_encoder),
-        ]
-    return [*(Choice(setting, value, USUAL, guides(CRASH_COURSE)) for setting, value in settings.items()), *_precision(description), *rates]
+        rates = [rate_choice("optimizer.unet_lr", 3e-4, usual, source, widths.denoiser)]
+    if defaults.text_encoder_lr == 0:
+        settings["network.train_text_encoder"] = False
+    else:
+        rates.append(rate_choice("optimizer.text_encoder_lr", 5e-5, usual, source, widths.text_encoder))
+    return [*(Choice(setting, value, usual, source) for setting, value in settings.items()), *_precision(description), *rates]
 
 
 def _precision(description: Description) -> Iterable[Choice]:
     """bf16 where it pays on this CPU; on a GPU all programs take it, so it is no loss where there is one."""
     place = description.parts.get(description.denoiser)
     if place is not None and DEVICES["cpu"].is_faster_in_bf16(place.config.width or 0):
-        yield Choice("training.mixed_precision", "bf16", "half the memory, and faster on this CPU, which has instructions for it", ON_BF16)
+        yield Choice("training.mixed_precision", "bf16", because("bf16_on_cpu"), ON_BF16)

@@ -9,6 +9,7 @@ import { found } from "../../components/fields/search";
 import { Loaded } from "../../components/Loaded";
 import { RayField } from "../../components/RayField";
 import { useAddress } from "../../state/address";
+import { useTold } from "../../words/told";
 import classes from "./ExpertForm.module.css";
 import { notesOf } from "./remarks";
 import { SettingRow } from "./SettingRow";
@@ -96,6 +97,7 @@ function Sections({ training, planned, schema }: Props & { schema: unknown }) {
 
 function SectionRows({ section, training, planned, notes }: { section: Section; notes: ReadonlyMap<string, string> } & Props) {
   const { settings, recipe, changes, reasons, set, reset } = training;
+  const { told } = useTold();
   const fields = section.fields;
   return (
     <section id={`set-${section.name}`} className={classes.section} tabIndex={-1}>
@@ -112,7 +114,7 @@ function SectionRows({ section, training, planned, notes }: { section: Section; 
             value={valueAt(settings, field.name)}
             usual={valueAt(recipe, field.name)}
             changed={field.name in changes}
-            reason={reason?.reason}
+            reason={reason && told(reason.reason, reason.said)}
             source={reason?.source}
             problem={planned.problem?.told.place === field.name ? planned.problem.message : undefined}
             idle={notes.get(nameOf(field.name))}

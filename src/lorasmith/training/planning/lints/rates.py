@@ -17,13 +17,10 @@ FASTEST, SLOWEST = 8.0, 0.1
 @lint
 def idle_text_encoder(run: RunFacts) -> Findings:
     if run.settings.network.train_text_encoder and run.rate(TEXT_ENCODER) == 0:
+        or_train_it = ", or optimizer.text_encoder_lr to a tenth of the denoiser's rate" if run.base.defaults.text_encoder_lr else ""
         yield warning(
             "network.train_text_encoder is on, but its learning rate is 0.", why="It is in the settings and does not train.",
-            fix=set_to(
-                "network.train_text_encoder", False,
-                "Set network.train_text_encoder to false, or optimizer.text_encoder_lr to a tenth of the denoiser's rate.",
-            ),
-            source=guides(BOOTCAMP),
+            fix=set_to("network.train_text_encoder", False, f"Set network.train_text_encoder to false{or_train_it}."), source=guides(BOOTCAMP),
         )  # fmt: skip
 
 
@@ -51,6 +48,8 @@ def text_encoder_without_word(run: RunFacts) -> Findings:
 @lint
 def text_encoder_too_fast(run: RunFacts) -> Findings:
     denoiser, encoder = run.rate(DENOISER), run.rate(TEXT_ENCODER)
+    if not run.base.defaults.text_encoder_lr:  # of which one is usually left alone: see `text_encoder_of_family`
+        return
     if denoiser and encoder > 0.5 * denoiser and not run.optimizer.learning_rate_free:
         yield warning(
             f"The text encoder's learning rate {encoder:g} is over half of the denoiser's {denoiser:g}.",
