@@ -256,16 +256,3 @@ def moved(part, moves):
         begin = next((key[:n] for n in range(len(key), 0, -1) if key[:n] in moves and key[n : n + 1] in ("", ".")), None)
         found[moves[begin] + key[len(begin) :] if begin else key] = value
     return found
-
-
-def scaled_fp8(tensors, scale_name="scale_weight"):
-    """Tensors with their two-dimensional weights in eight bits and a factor beside each, as ComfyUI's scaled files have them."""
-    found = {}
-    for key, value in tensors.items():
-        if key.endswith(".weight") and value.dim() == 2 and "embed" not in key:
-            scale = value.abs().max().float() / 448
-            found[key] = (value.float() / scale).to(torch.float8_e4m3fn)
-            found[key.removesuffix("weight") + scale_name] = scale
-        else:
-            found[key] = value
-    return found

@@ -19,10 +19,12 @@ from lorasmith.adapters.tools.merge_into_base import merge_into_base
 from lorasmith.adapters.tools.opened import open_lora
 from lorasmith.cli.main import app
 from lorasmith.errors import AdapterError, InputError
+from lorasmith.models.files.weights import PartReader
 from lorasmith.models.open import describe
 from tests.adapters.test_kinds_on_families import outputs
 from tests.adapters.tools.merged_bases import PARTS, loaded, toy_parts, write_lora
-from tests.models.single_files import scaled_fp8, write_single_file
+from tests.models.files.test_eight_bits import by_rows, newer, older, stored
+from tests.models.single_files import write_single_file
 from tests.models.toys import toy_folder
 
 TEXT = "lora_te_text_model_encoder_layers_0_mlp_fc1"
@@ -102,18 +104,35 @@ def test_a_base_in_half_precision_stays_so_and_what_rounding_loses_is_said(tmp_p
     assert changed[0].name.startswith(("unet.", "text_encoder."))
 
 
-@pytest.mark.parametrize("scale_name", ["scale_weight", "weight_scale"])
-def test_a_base_with_scaled_eight_bit_weights_is_merged_into(scale_name, tmp_path):
-    plain = load_file(write_single_file(toy_folder("flux"), tmp_path / "plain.safetensors"))
-    base = tmp_path / "scaled.safetensors"
-    save_file(scaled_fp8(plain, scale_name) | {"model.diffusion_model.scaled_fp8": torch.zeros(0)}, base)
-    file = write_lora(tmp_path / "lora.safetensors", "flux", "lora", size=0.5)
-    changed = merge_into_base([(file, 1.0)], base, tmp_path / "merged.safetensors", config=toy_folder("flux"))
-    assert {value.dtype for value in load_file(base).values()} == {
-        value.dtype for value in load_file(tmp_path / "merged.safetensors").values()
-    }
-    # e4m3 has three bits after the point: a number is off by at most 1/16 of itself, weights and change together.
-    assert max(each.rounding for each in changed) < 1
+@pytest.mark.parametrize("way", [older, newer, by_rows])
+def test_a_lora_merged_into_scaled_eight_bits_is_the_one_in_the_numbers_that_they_stand_for(way, tmp_path):
+    """Also where weights grow far beyond what their factors reached."""
+    whole = load_file(write_single_file(toy_folder("flux"), tmp_path / "whole.safetensors"))
+    packed, meant = stored(whole, [way])
+    save_file(packed | {"model.diffusion_model.scaled_fp8": torch.zeros(2, dtype=torch.float8_e4m3fn)}, tmp_path / "packed.safetensors")
+    save_file({key: value.contiguous() for key, value in meant.items()}, tmp_path / "meant.safetensors")
+    file = write_lora(tmp_path / "lora.safetensors", "flux", "lora", size=0.5, parts=["transformer"])
+    readers, config = {}, toy_folder("flux")
+    for name in ("packed", "meant"):
+        changed = merge_into_base([(file, 1.0)], tmp_path / f"{name}.safetensors", tmp_path / f"{name}-merged.safetensors", config=config)
+        readers[name] = PartReader(describe(tmp_path / f"{name}-merged.safetensors", config=config), "transformer")
+    before, after = load_file(tmp_path / "packed.safetensors"), load_file(tmp_path / "packed-merged.safetensors")
+    assert {key: value.dtype for key, value in before.items()} == {key: value.dtype for key, value in after.items()}
+    names = [each.name.removeprefix("transformer.") for each in changed]
+    for name in (*names, "proj_out.weight"):  # of which the second was not changed
+        ours, theirs = (readers[which].read(name, torch.float32) for which in ("packed", "meant"))
+        scale = readers["packed"].scale_of(name)
+        # e4m3 has three bits after the point: a number is off by at most 1/16 of itself, and near zero by half of its smallest, 2^-9.
+        off = 0.0 if scale is None else scale * 2**-10
+        assert ((ours - theirs).abs() <= theirs.abs() / 16 + off + 1e-6).all(), name
+
+
+def test_what_plain_eight_bits_cannot_hold_is_refused(tmp_path):
+    base = write_single_file(toy_folder("flux"), tmp_path / "base.safetensors", dtype=torch.float8_e4m3fn)
+    change = {"lora_unet_img_in.diff": torch.full(toy_parts("flux")["transformer"].x_embedder.weight.shape, 1000.0)}
+    save_file(change, tmp_path / "large.safetensors", {"ss_base_model_version": "flux1"})
+    with pytest.raises(AdapterError, match="too large for the base's precision"):
+        merge_into_base([(tmp_path / "large.safetensors", 1.0)], base, tmp_path / "merged.safetensors", config=toy_folder("flux"))
 
 
 def test_the_metadata_of_the_base_stay_as_far_as_they_are_true(tmp_path):

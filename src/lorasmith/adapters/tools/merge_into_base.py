@@ -4,16 +4,17 @@
 
 The new checkpoint has the base's own layout, names and precision. Only the tensors that change are computed, in fp64, one at a time, and
 rounded once; all others are copied byte for byte. In half precision rounding loses a part of a small change, and in fp8 most of it: how much
-is measured layer by layer.
+is measured layer by layer. Where a weight of scaled fp8 grows beyond what its factor reaches, the factor grows with it.
 """
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
@@ -30,6 +31,7 @@ from lorasmith.models.files.tensor_file import PICKLES, read_header
 from lorasmith.models.files.weights import PartReader, rows_of
 from lorasmith.models.open import describe
 from lorasmith.progress import Progress
+from lorasmith.safetensors_header import TYPES
 from lorasmith.secrets import publishable
 
 
@@ -96,10 +98,13 @@ def merge_into_base(
     total, done = sum(len(tensors) for tensors in changed.values()), 0
     reports: list[MergedTensor] = []
 
-    def change(part: str, names: list[str], found: Tensor) -> Tensor:
+    def change(part: str, names: list[str], factor: GrownFactor | None, found: Tensor) -> Tensor:
         nonlocal done
+        if factor is not None:
+            factor.rescale(found)
         for name in names:
-            reports.append(_add(on_disk.readers[part], part, name, changed[part][name](), found))
+            grown = None if factor is None else factor.grown
+            reports.append(_add(on_disk.readers[part], part, name, changed[part][name](), found, grown))
             done += 1
             progress(done, total)
         return found
@@ -109,7 +114,15 @@ def merge_into_base(
         for name in tensors:
             file, key = on_disk.readers[part].file_of(name)
             by_file[file].setdefault(key, (part, []))[1].append(name)
-    rewrite = {file: {key: partial(change, *of_key) for key, of_key in of_file.items()} for file, of_file in by_file.items()}
+    rewrite: dict[Path, dict[str, Callable[[Tensor], Tensor]]] = defaultdict(dict)
+    for file, of_file in by_file.items():
+        for key, (part, names) in of_file.items():
+            reader = on_disk.readers[part]
+            place = reader.factor_file_of(names[0])
+            factor = None if place is None else GrownFactor(reader, {name: changed[part][name] for name in names})
+            rewrite[file][key] = partial(change, part, names, factor)
+            if place is not None and factor is not None:
+                rewrite[place[0]][place[1]] = factor.as_stored
     metadata = {"modelspec.title": out.stem, "modelspec.merged_from": _merged_from(described, opened)}
     _write(described, out, rewrite, metadata)
     return reports
@@ -118,16 +131,59 @@ def merge_into_base(
 # ---- writing
 
 
-def _add(reader: PartReader, part: str, name: str, change: Tensor, found: Tensor) -> MergedTensor:
-    """Add a change to its rows of the file's tensor `found`, in place."""
+def _add(reader: PartReader, part: str, name: str, change: Tensor, found: Tensor, factor: Tensor | None) -> MergedTensor:
+    """Add a change to its rows of the file's tensor `found`, in place; `factor` is the one that its numbers are multiplied by from now on."""
     exact = reader.read(name, torch.float32).double() + change
-    stored = reader.as_stored(name, exact)
-    if not stored.float().isfinite().all():
+    stored = reader.as_stored(name, exact, factor)
+    clipped = factor is None and stored.itemsize == 1 and float(exact.abs().max()) > LARGEST.get(stored.dtype, math.inf)
+    if clipped or not stored.float().isfinite().all():
         what = "are too large for the base's precision" if exact.isfinite().all() else "are not finite (NaN or infinity)"
         raise AdapterError(f"{part}.{name} of the new checkpoint would have numbers that {what}.", code="merge.overflow", tensor=name)
     found[rows_of(reader.takes[name])] = stored
-    lost, size = float((reader.as_module(name, stored).double() - exact).norm()), float(change.norm())
+    lost, size = float((reader.as_module(name, stored, factor).double() - exact).norm()), float(change.norm())
     return MergedTensor(f"{part}.{name}", lost / size if size else 0.0)
+
+
+EIGHT_BITS = (torch.float8_e4m3fn, torch.float8_e5m2)
+LARGEST = {dtype: torch.finfo(dtype).max * (1 + torch.finfo(dtype).eps / 4) for dtype in EIGHT_BITS}
+"""What rounds to the largest number of a dtype of eight bits; torch makes that number of all that is larger."""
+
+
+class GrownFactor:
+    """The factor beside a weight of scaled fp8, as large as the weight needs it with the changes in it; never smaller than it was."""
+
+    def __init__(self, reader: PartReader, changes: Mapping[str, Callable[[], Tensor]]) -> None:
+        self._reader, self._changes = reader, changes
+
+    @cached_property
+    def grown(self) -> Tensor:
+        """In the shape and dtype of the file's."""
+        before = self._before
+        name = next(iter(self._changes))
+        largest = torch.finfo(getattr(torch, TYPES[self._reader.stored_as(name)][0])).max
+        needed = torch.zeros_like(before, dtype=torch.float64)
+        for name, change in self._changes.items():
+            exact = self._reader.in_files_shape(name, self._reader.read(name, torch.float32).double() + change()).abs()
+            own = exact.flatten(1).amax(1) if before.numel() > 1 else exact.max()
+            rows = rows_of(self._reader.takes[name]) if before.numel() > 1 else slice(None)
+            needed.view(-1)[rows] = torch.maximum(needed.view(-1)[rows], own / largest)
+        return torch.where(needed > before.double(), needed.to(before.dtype), before)
+
+    @cached_property
+    def _before(self) -> Tensor:
+        before = self._reader.factor_of(next(iter(self._changes)))
+        assert before is not None, "the weight is scaled"
+        return before
+
+    def rescale(self, found: Tensor) -> None:
+        """Make the file's numbers, which the old factor belongs to, what they are with the grown one; in place."""
+        before, now = (factor.float().reshape(-1, *[1] * (found.dim() - 1)) for factor in (self._before, self.grown))
+        if not torch.equal(before, now):
+            found.copy_(torch.where(before == now, found.float(), found.float() * (before / now)).to(found.dtype))
+
+    def as_stored(self, found: Tensor) -> Tensor:
+        """What the file has for its factor from now on."""
+        return self.grown.reshape(found.shape)
 
 
 def _check_out(base: Description, out: Path, overwrite: bool) -> None:

@@ -157,13 +157,29 @@ class PartReader:
 
     def scale_of(self, name: str) -> torch.Tensor | None:
         """What the numbers of an eight-bit weight are multiplied by, in a shape that multiplies its rows; None where they are the weight."""
-        take, shape = self.takes[name], self.shapes[name]
-        module, _, kind = take.key.rpartition(".")
+        factor = self.factor_of(name)
+        return None if factor is None else self._scale(name, factor.float())
+
+    def factor_of(self, name: str) -> torch.Tensor | None:
+        """The factor beside an eight-bit weight of a file, all of it and as it is stored; None where the numbers are the weight."""
+        beside = self._factor_key(name)
+        return None if beside is None else self._read(beside, slice(None), lambda found: found.clone())
+
+    def factor_file_of(self, name: str) -> tuple[Path, str] | None:
+        """The file that has the factor beside an eight-bit weight, and its key there; None where the numbers are the weight."""
+        beside = self._factor_key(name)
+        return None if beside is None else (self._files[beside].path, self._prefix + beside)
+
+    def _factor_key(self, name: str) -> str | None:
+        module, _, kind = self.takes[name].key.rpartition(".")
         beside = next((key for each in SCALES if (key := f"{module}.{each}") in self._files), None)
-        if kind != "weight" or beside is None or not is_eight_bit(self._entry(name)):
-            return None
-        scale = self._read(beside, slice(None), lambda found: found.float().clone())
-        return scale[rows_of(take)].reshape(-1, *[1] * (len(shape) - 1)) if scale.numel() > 1 else scale.reshape(())
+        return beside if kind == "weight" and is_eight_bit(self._entry(name)) else None
+
+    def _scale(self, name: str, factor: torch.Tensor) -> torch.Tensor:
+        """A factor of a file's whole tensor in a shape that multiplies the rows of a tensor of the module."""
+        if factor.numel() == 1:
+            return factor.reshape(())
+        return factor[rows_of(self.takes[name])].reshape(-1, *[1] * (len(self.shapes[name]) - 1))
 
     def read(self, name: str, dtype: torch.dtype, device: torch.device | str = "cpu", packing: PackingName | None = None) -> torch.Tensor:
         """One tensor of the module, copied out of its file; whole numbers keep their dtype, and fp8 numbers that are to be fp8 their bits."""
@@ -187,23 +203,32 @@ class PartReader:
 
         return self._read(take.key, rows_of(take), copy)
 
-    def as_module(self, name: str, found: torch.Tensor) -> torch.Tensor:
-        """The rows of a file that a tensor of the module is, as the module has it; not copied where they are the same."""
-        return _as_module(self.takes[name], self.shapes[name], self.scale_of(name), found)
+    def as_module(self, name: str, found: torch.Tensor, factor: torch.Tensor | None = None) -> torch.Tensor:
+        """The rows of a file that a tensor of the module is, as the module has it; not copied where they are the same.
 
-    def as_stored(self, name: str, value: torch.Tensor) -> torch.Tensor:
-        """A tensor of the module as its file has it, in the file's shape and dtype: the way back of `as_module`."""
+        `factor` is the one of the file's whole tensor that its numbers are multiplied by, where it is eight-bit and scaled.
+        """
+        return _as_module(self.takes[name], self.shapes[name], None if factor is None else self._scale(name, factor.float()), found)
+
+    def in_files_shape(self, name: str, value: torch.Tensor) -> torch.Tensor:
+        """A tensor of the module in the shape and the order that its rows have in the file, before any factor."""
         import torch
 
-        take, entry, scale = self.takes[name], self._entry(name), self.scale_of(name)
+        take, entry = self.takes[name], self._entry(name)
         if take.halves_swapped:
             value = torch.cat(value.chunk(2)[::-1])
         if take.transposed:
             value = value.T
-        if scale is not None:
-            value = value / scale
-        rows = entry.shape if take.rows is None else (take.rows[1] - take.rows[0], *entry.shape[1:])
-        return value.reshape(rows).to(getattr(torch, TYPES[entry.dtype][0]))
+        return value.reshape(entry.shape if take.rows is None else (take.rows[1] - take.rows[0], *entry.shape[1:]))
+
+    def as_stored(self, name: str, value: torch.Tensor, factor: torch.Tensor | None = None) -> torch.Tensor:
+        """A tensor of the module as its file has it, in the file's shape and dtype: the way back of `as_module`."""
+        import torch
+
+        value = self.in_files_shape(name, value)
+        if factor is not None:
+            value = value / self._scale(name, factor.to(value.dtype)).reshape(-1, *[1] * (value.dim() - 1))
+        return value.to(getattr(torch, TYPES[self._entry(name).dtype][0]))
 
     def _entry(self, name: str) -> Entry:
         key = self.takes[name].key
