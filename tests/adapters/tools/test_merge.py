@@ -1,5 +1,7 @@
 """Merging: the changes add up exactly, whatever the kinds; a rank approximates; layers of one file alone are kept."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -54,6 +56,16 @@ def test_a_rank_gives_the_best_of_that_rank():
     merged = merge([({NAME: a}, 1.0), ({NAME: b}, 1.0)], rank=2)[NAME]
     whole = delta(a) + delta(b)
     assert (delta(merged) - whole).norm() == pytest.approx(torch.linalg.svdvals(whole)[2:].norm().item(), rel=1e-5)
+
+
+def test_a_rank_keeps_a_change_of_the_bias_beside_other_kinds():
+    """It is a row of numbers beside the LoRA, which no rank touches."""
+    a = Layer(NAME, KINDS["full"], {"diff": normal(7, 5), "diff_b": normal(7, seed=1)})
+    b = replace(loha(3), bias=normal(7, seed=2))
+    merged = merge([({NAME: a}, 0.5), ({NAME: b}, 2.0)], rank=5)[NAME]
+    assert merged.kind is KINDS["lora"]
+    torch.testing.assert_close(merged.delta_bias(), 0.5 * a.delta_bias() + 2 * b.delta_bias())
+    torch.testing.assert_close(delta(merged).double(), (0.5 * delta(a) + 2 * delta(b)).double(), rtol=1e-5, atol=1e-5)
 
 
 def test_other_kinds_are_written_as_their_exact_difference_or_approximated():

@@ -32,6 +32,7 @@ def test_what_a_tag_cannot_ask_for_is_said(tag):
 
 def test_tags_written_are_read_back():
     tags = [LoraTag("z", 0.7, 0.7), LoraTag("b", 0.25, 1.5)]
+    tags += [LoraTag(name) for name in ("style: ink", "a<b>", "two\nlines", "50%", "50%25", "ratio 3%3A2", "a, b")]
     assert read_lora_tags(with_tags("zorvex", tags)) == ("zorvex", tags)
     with pytest.raises(SettingsError, match="no effect there"):
         refuse_in_negative("blurry <lora:z:1>")

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from lorasmith.errors import SettingsError
 from lorasmith.models.architectures.clip import CHUNK, with_mean_of
 from lorasmith.models.architectures.emphasis import escape, parse_emphasis, unescape
 from lorasmith.models.open import open_base
@@ -83,6 +84,12 @@ def test_pictures_that_differ_in_their_settings_are_each_drawn_their_own_way(bas
     assert pictures[0].tobytes() == pictures[3].tobytes() != pictures[2].tobytes()
 
 
+@pytest.mark.parametrize("text", [f"a (red:{400 * '9'})", f"a (a (red:{200 * '9'}):{200 * '9'})"])
+def test_a_weight_that_is_no_number_is_refused(text):
+    with pytest.raises(SettingsError, match="emphasis of 'red' is too large"):
+        parse_emphasis(text)
+
+
 def test_text_that_is_escaped_means_itself():
     for text in ("rem (re:zero)", r"a \(b\) [c] ((d:1.2))", "plain"):
         assert parse_emphasis(escape(text)) == [(text, 1.0)]
@@ -99,6 +106,10 @@ def test_text_that_is_escaped_means_itself():
         ("a [cat|dog]", "sdxl", "prompt.syntax_without_effect"),
         ("a cat AND a dog", "sd1", "prompt.syntax_without_effect"),
         (r"a \[cat|dog\], [quiet], ratio 3:2", "sd1", None),
+        ("a (red:5) cat", "sd1", None),
+        ("a (red:100) cat", "sd1", "prompt.extreme_emphasis"),
+        ("a " + 20 * "(" + "red", "sdxl", "prompt.extreme_emphasis"),
+        ("a (red:1e9) cat", "sd1", None),  # to A1111, too, that is text
     ],
 )
 def test_syntax_that_does_nothing_is_named(prompt, family, code):

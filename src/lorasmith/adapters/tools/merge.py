@@ -183,9 +183,8 @@ def _merge_deltas(
     rank = ranks.of(tuple(total.shape[1:]))
     if rank is None:
         return Layer(name, full.KIND, {full.DIFF: total.float()} | ({} if bias is None else {full.DIFF_B: bias})), 0.0
-    if bias is not None:
-        raise AdapterError(f"The layer {name} has a change of its bias, which a LoRA cannot hold: merge without a rank.", code="merge.bias")
-    return _approximated(name, matrix_svd(total.flatten(1), rank), rank, tuple(total.shape[1:]))
+    merged, error = _approximated(name, matrix_svd(total.flatten(1), rank), rank, tuple(total.shape[1:]))
+    return replace(merged, bias=bias), error
 
 
 def _added(changes: Sequence[Tensor], sparse: Sparse | None, of: str) -> Tensor:

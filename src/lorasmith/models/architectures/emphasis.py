@@ -11,6 +11,9 @@ A bracket that is never closed reaches to the end. What is emphasised is multipl
 from __future__ import annotations
 
 import re
+from math import isfinite
+
+from lorasmith.errors import SettingsError
 
 ROUND, SQUARE = 1.1, 1 / 1.1
 
@@ -21,7 +24,10 @@ _PIECES = re.compile(r"\\.|[()\[\]]|:\s*[+-]?(?:\d+\.?\d*|\.\d+)\s*\)|[^\\()\[\]
 
 
 def parse_emphasis(text: str) -> list[tuple[str, float]]:
-    """The text in runs of equal weight; joined, they are the text without its brackets."""
+    """The text in runs of equal weight; joined, they are the text without its brackets.
+
+    Raises SettingsError where a weight is too large for a number.
+    """
     runs: list[tuple[str, float]] = []
     opened: list[tuple[str, int]] = []  # bracket, and the first run inside it
 
@@ -55,6 +61,12 @@ def parse_emphasis(text: str) -> list[tuple[str, float]]:
             joined[-1] = (joined[-1][0] + run, weight)
         else:
             joined.append((run, weight))
+    if beyond := next((run for run, weight in joined if not isfinite(weight)), None):
+        raise SettingsError(
+            f"The emphasis of {beyond.strip()!r} is too large for a number: give a weight between 0 and 2.",
+            code="prompt.emphasis",
+            tag=beyond,
+        )
     return joined
 
 

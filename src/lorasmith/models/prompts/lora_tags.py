@@ -4,7 +4,8 @@
     <lora:zorvex:0.5:0.8>       the text encoders at 0.5, the denoiser at 0.8
     <lora:zorvex:te=0:unet=1>   the same by name
 
-The tags are taken out of the prompt before it is encoded. `<lyco:...>` is read alike.
+The tags are taken out of the prompt before it is encoded. `<lyco:...>` is read alike. What would end a name (`:`, `<`, `>`, a line's end) is
+written as in URLs, %3A for the colon, so that every file's name comes back from a picture's parameters.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from lorasmith.errors import SettingsError
 
 _TAG = re.compile(r"<(\w+):([^<>]+)>")
 _KINDS = ("lora", "lyco")
+_ENDS = re.compile(r"[:<>\r\n]|%(?=3A|3C|3E|0D|0A|25)")
+"""In a file's name: what would end it in a tag, and what would be taken for one of these."""
+_WRITTEN = re.compile(r"%(?:3A|3C|3E|0D|0A|25)")
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class LoraTag:
 
     def __str__(self) -> str:
         strengths = f"{self.text_encoder:g}" if self.text_encoder == self.denoiser else f"{self.text_encoder:g}:{self.denoiser:g}"
-        return f"<lora:{self.name}:{strengths}>"
+        name = _ENDS.sub(lambda found: f"%{ord(found[0]):02X}", self.name)
+        return f"<lora:{name}:{strengths}>"
 
 
 def read_lora_tags(prompt: str) -> tuple[str, list[LoraTag]]:
@@ -71,7 +76,7 @@ def _tag(whole: str, said: str) -> LoraTag:
         ) from None
     if not name or not math.isfinite(text_encoder + denoiser):
         raise SettingsError(f"{whole} needs a name and finite strengths. Write it as <lora:NAME:0.7>.", code="prompt.tag", tag=whole)
-    return LoraTag(name, text_encoder, denoiser)
+    return LoraTag(_WRITTEN.sub(lambda found: chr(int(found[0][1:], 16)), name), text_encoder, denoiser)
 
 
 def with_tags(prompt: str, tags: Sequence[LoraTag]) -> str:
