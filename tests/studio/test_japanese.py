@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
@@ -11,6 +12,7 @@ from typing import Any, get_args
 
 import pytest
 
+import lorasmith
 from lorasmith.adapters.compatibility import check, loading
 from lorasmith.captions.advice.advise import RULES as CAPTION_RULES
 from lorasmith.captions.advice.triggers import LEAKS
@@ -26,6 +28,7 @@ from lorasmith.jobs.sweep import asha, effects, outcome
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.lora_naming import Effect
 from lorasmith.models.prompts import syntax
+from lorasmith.studio import actions
 from lorasmith.training import sample_requests
 from lorasmith.training.planning import trigger_fit
 from lorasmith.training.planning.lints.lints import LINTS
@@ -73,6 +76,42 @@ def test_what_families_say_for_recipes_has_its_japanese():
     assert set(own["family_rank"]) == {name for name, each in said.items() if each.network is not None}
     assert set(own["family_texts"]) == {name for name, each in said.items() if each.text_encoder_lr == 0}
     assert set(own["family_size"]) == {name for name, each in said.items() if each.larger_resolution}
+
+
+OF_THE_STUDIO = {
+    "studio.unreachable": set(), "studio.answer": {"status"}, "studio.fault": {"number"}, "disk.full": {"path"}, "disk.error": {"path"}
+}  # fmt: skip
+"""Problems that no error is raised for -> their values."""
+
+
+def _raised(codes: set[str]) -> dict[str, list[set[str]]]:
+    """Code -> the names of the values of each error that is raised with it."""
+    found: dict[str, list[set[str]]] = {code: [] for code in codes}
+    for file in Path(lorasmith.__file__).parent.rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        if any(f'"{code}"' in text for code in codes):
+            for call in (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)):
+                said = {one.arg: one.value for one in call.keywords}
+                code = getattr(said.get("code"), "value", None)
+                if code in codes and ast.unparse(call.func).endswith("Error"):
+                    found[code].append({name for name in said if name})
+    return found
+
+
+def test_problems_that_have_their_japanese_are_raised_and_have_its_values():
+    rooms = words("problems")
+    rooms.pop("action")
+    said = {f"{room}.{name}": set(re.findall(r"\{\{(\w+)\}\}", text)) for room, own in rooms.items() for name, text in own.items()}
+    raised = _raised(set(said) - set(OF_THE_STUDIO))
+    assert [code for code, sites in raised.items() if not sites] == []
+    assert [code for code, sites in raised.items() if not any(said[code] <= values for values in sites)] == []
+    assert all(said[code] <= values for code, values in OF_THE_STUDIO.items() if code in said)
+
+
+def test_what_can_be_done_about_a_problem_is_said_in_japanese():
+    source = inspect.getsource(actions)
+    labels = {*re.findall(r'label="([^"]+)"', source), *(verb.capitalize() for verb in actions.JOB_GOES_ON.values())}
+    assert set(words("problems")["action"]) == labels
 
 
 def test_every_check_of_pictures_has_its_japanese_name():

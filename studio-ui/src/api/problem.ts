@@ -1,12 +1,17 @@
+import { problemWords } from "../words/problemWords";
 import type { components } from "./schema";
 
 type Told = components["schemas"]["Problem"];
 
-/** Why a call was not answered: the studio's own sentence, with its code, the place that is wrong and what can be done. */
+/**
+ * Why a call was not answered: the studio's own sentence, with its code, the place that is wrong and what can be done. Its message is in the
+ * language that the page has when it is read.
+ */
 export class Problem extends Error {
   constructor(readonly told: Told) {
     super(told.detail);
     this.name = "Problem";
+    Object.defineProperty(this, "message", { get: () => problemWords(told) });
   }
 
   get code(): string {
@@ -42,7 +47,7 @@ export function problemOf(error: unknown, status: number): Problem {
     status,
     detail,
     code: "studio.answer",
-    values: {},
+    values: { status },
     place: null,
     actions: [],
   });

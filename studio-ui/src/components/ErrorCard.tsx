@@ -5,6 +5,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Shape } from "../api/client";
 import { Problem, problemOf } from "../api/problem";
+import { actionWords } from "../words/problemWords";
 import classes from "./ErrorCard.module.css";
 import { Sentence } from "./Sentence";
 
@@ -17,7 +18,7 @@ export function ErrorCard({ problem, onAgain }: { problem: unknown; onAgain?: ()
     <div className={classes.card} role="alert">
       <CircleAlert size={20} aria-hidden className={classes.icon} />
       <div>
-        <p>
+        <p title={told.message === told.told.detail ? undefined : told.told.detail}>
           <Sentence>{told.message}</Sentence>
         </p>
         <Group gap="sm" mt={onAgain || told.told.actions?.length ? 8 : 0}>
@@ -51,7 +52,7 @@ function ActionButton(props: { action: Shape<"Action">; onAgain?: () => void; on
   }
   return (
     <Button size="xs" onClick={() => act().catch(() => onFailed(Problem.unreachable()))}>
-      {action.label}
+      {actionWords(action.label)}
     </Button>
   );
 }
