@@ -67,3 +67,25 @@ def test_comfyui_finds_norms_of_flux_under_dotted_names_alone():
     for name, finds in ((f"diffusion_model.{head}.scale", True), (f"lora_unet_{head.replace('.', '_')}", False)):
         network = read_network({f"{name}.w_norm": torch.ones(128)}, {}, "flux")
         assert (in_programs(network)["ComfyUI"].verdict == "all") is finds
+
+
+def test_a_file_is_recognised_whatever_its_last_layer_is():
+    """ComfyUI trains normalisations and biases beside the LoRA."""
+    head = "diffusion_model.layers.0"
+    tensors = {f"{head}.attention.qkv.lora_down.weight": torch.ones(2, 3840), f"{head}.attention.qkv.lora_up.weight": torch.ones(11520, 2)}
+    tensors |= {f"{head}.ffn_norm2.diff": torch.ones(3840)}
+    assert read_network(tensors).family == "zimage"
+
+
+def test_comfyui_finds_its_own_names_of_attention_layers():
+    """Those of diffusers it looks for with `.processor` in them."""
+    head = "diffusion_model.input_blocks.4.1.transformer_blocks.0"
+    tensors = {f"{head}.norm1.diff": torch.ones(640), f"{head}.norm1.diff_b": torch.ones(640)}
+    for layer in ("attn1.to_q", "attn1.to_out.0"):
+        tensors |= {f"{head}.{layer}.lora_{end}.weight": torch.ones(shape) for end, shape in (("down", (2, 640)), ("up", (640, 2)))}
+    assert in_programs(read_network(tensors, {}, "sdxl"))["ComfyUI"].verdict == "all"
+
+
+def test_the_last_norm_of_t5_is_found_under_kohyas_name():
+    network = read_network({"lora_te3_encoder_final_layer_norm.diff": torch.ones(4096)}, {}, "flux")
+    assert {program: in_programs(network)[program].verdict for program in ("ComfyUI", "Forge")} == {"ComfyUI": "all", "Forge": "all"}

@@ -19,7 +19,7 @@ def naming(written: str, family: str) -> str:
     """The way of naming that a layer's keys are written in, by the key without its end."""
     if re.match(r"lora_te\d?_", written):
         rest = re.sub(r"^lora_te\d?_", "", written)
-        if rest.startswith("encoder_block_"):
+        if rest.startswith(("encoder_block_", "encoder_final_layer_norm")):
             return "kohya, T5"
         return "kohya, CLIP" if rest.startswith("text_model_") else "kohya, CLIP without text_model"
     if written.startswith("text_encoders."):

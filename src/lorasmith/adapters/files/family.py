@@ -29,7 +29,7 @@ def guess_family(layers: Mapping[str, Shapes], metadata: Mapping[str, str]) -> s
     shapes = {name.replace(".", "_"): _shape(tensors) for name, tensors in layers.items()}
     names = "\n".join(shapes)
     of_families = {name: family.lora.marks for name, family in reversed(FAMILIES.items())}
-    marks = {name: mark for name, mark in of_families.items() if not (mark.beyond and re.search(mark.beyond, names))}
+    marks = {name: mark for name, mark in of_families.items() if not (mark.beyond and re.search(mark.beyond, names, re.MULTILINE))}
     for name, mark in marks.items():
         if any(_is_shaped(mark, layer, shape) for layer, shape in shapes.items() if shape is not None):
             return name
@@ -50,7 +50,7 @@ def guess_family(layers: Mapping[str, Shapes], metadata: Mapping[str, str]) -> s
         if title := other_family_in_words(word):
             raise _unsupported(title)
     for name, mark in marks.items():
-        if mark.certain and re.search(mark.certain, names):
+        if mark.certain and re.search(mark.certain, names, re.MULTILINE):
             return name
     for name, mark in marks.items():
         if any(piece in "".join(words) for piece in mark.versions):
@@ -59,7 +59,7 @@ def guess_family(layers: Mapping[str, Shapes], metadata: Mapping[str, str]) -> s
         if text_encoder is not None and text_encoder == mark.text_encoder:
             return name
     for name, mark in marks.items():
-        if mark.likely and re.search(mark.likely, names):
+        if mark.likely and re.search(mark.likely, names, re.MULTILINE):
             return name
     raise unknown_family()
 

@@ -11,7 +11,7 @@ KOHYA_ONLY = "ComfyUI's names mean nothing to it: convert the file (lorasmith lo
 _NO_PREFIX = "it does not know its own names without unet. in front: convert the file (lorasmith lora convert)"
 _OFT = drops("it does not know oft_unet_: convert the file (lorasmith lora convert)")
 LYCORIS = drops("it does not know lycoris_")
-ATTENTION_OF_DIFFUSERS = r"(unet\.)?(?!.*processor).*\.to_(q|k|v|out\.0)"
+ATTENTION_OF_DIFFUSERS = r"(?!.*processor|diffusion_model\.)(unet\.)?.*\.to_(q|k|v|out\.0)"
 """ComfyUI expects `.processor` before the attention's layers in diffusers' names, as they were once written, and reads all others."""
 
 CLIP_NAMINGS = {
