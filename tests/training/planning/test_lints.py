@@ -96,6 +96,10 @@ CASES = {
     "bucket_area_lost": (
         {"size": (900, 600), "buckets__max_bucket_reso": 512}, "of the area", {"size": (900, 600), "buckets__max_bucket_reso": 1024},
     ),
+    "square_bucket_alone": (
+        {"size": (900, 600), "buckets__min_bucket_reso": 512}, "leaves the square bucket alone: 20 of 20 pictures lose",
+        {"size": (900, 600), "buckets__min_bucket_reso": 448},
+    ),
     "no_buckets": ({"size": (900, 600), "buckets__enable_bucket": False}, "20 of 20", {"buckets__enable_bucket": False}),
     "flipped_subject": ({"datasets__flip_aug": True}, "mirrored", {**STYLE, "datasets__flip_aug": True}),
     "changed_colours": ({"datasets__color_aug": True}, "hue", {}),

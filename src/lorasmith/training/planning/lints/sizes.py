@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from lorasmith.datasets.buckets import bucket_sizes
 from lorasmith.findings import Evidence
 from lorasmith.guides import BOOTCAMP, COLAB, CRASH_COURSE, FUNDAMENTALS, guides
 from lorasmith.pages.numbers import count
@@ -56,6 +57,22 @@ def bucket_area_lost(run: RunFacts) -> Findings:
             fix=set_to("buckets.max_bucket_reso", 2 * max(buckets.size)),
             source="sd-scripts' own buckets, measured",
         )
+
+
+@lint
+def square_bucket_alone(run: RunFacts) -> Findings:
+    buckets = run.settings.buckets
+    if not buckets.enable_bucket or buckets.bucket_no_upscale or len(bucket_sizes(buckets)) > 1:
+        return
+    cropped = [item for item in run.pictures if item.fit.lost > 0.1]
+    if cropped:
+        half = max(buckets.bucket_reso_steps, min(buckets.size) // 2 // buckets.bucket_reso_steps * buckets.bucket_reso_steps)
+        yield warning(
+            f"buckets.min_bucket_reso {buckets.min_bucket_reso} leaves the square bucket alone: {len(cropped):,} of {count(len(run.pictures), 'picture')} "
+            f"{'loses' if len(cropped) == 1 else 'lose'} more than a tenth at their edges.",
+            evidence=Evidence(len(cropped), "pictures"), why="Heads and feet are cut off.", fix=set_to("buckets.min_bucket_reso", half),
+            source="sd-scripts' own buckets, measured",
+        )  # fmt: skip
 
 
 @lint
