@@ -55,9 +55,8 @@ class PromptStates:
         return self._kept[key]
 
     def _encoded(self, prompts: Sequence[str]) -> EncodedTexts:
-        texts = [
-            prompt.encode("utf-8", "replace").decode() for prompt in prompts
-        ]  # a tokenizer refuses a prompt that was cut within an emoji
+        # A tokenizer refuses a prompt that was cut within an emoji.
+        texts = [prompt.encode("utf-8", "replace").decode() for prompt in prompts]
         if not FAMILIES[self._base.family].reads_emphasis:
             texts = list(map(unescape, texts))
         with torch.no_grad():
