@@ -4,8 +4,11 @@ import io
 
 import pytest
 import torch
+import torch.distributed as dist
+from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from lorasmith.errors import SettingsError
+from lorasmith.training.optim.muon import Muon
 from lorasmith.training.optim.optimizers import OPTIMIZERS, make_optimizer, optimizer_of, weights_for_use
 
 CAN_RUN_HERE = [name for name, kind in OPTIMIZERS.items() if not kind.needs_gpu]
@@ -124,3 +127,15 @@ def test_looking_at_averaged_weights_changes_no_bit_of_the_trained_ones():
     with weights_for_use("AdamWScheduleFree", optimizer):
         assert not torch.equal(weights[0], before[0])
     assert all(torch.equal(a, b) for a, b in zip(weights, before, strict=True))
+
+
+def test_muon_shares_its_matrices_out_on_the_device_where_they_are():
+    """Rank 0 of two processes whose other one answers nothing; the matrix that is the other's is gathered on the same device."""
+    dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=2)
+    try:
+        matrices = [torch.nn.Parameter(torch.zeros(8, 8, device="meta")) for _ in range(2)]
+        for matrix in matrices:
+            matrix.grad = torch.zeros_like(matrix)
+        Muon(matrices).step()
+    finally:
+        dist.destroy_process_group()

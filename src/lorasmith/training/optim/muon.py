@@ -68,7 +68,7 @@ class Muon(torch.optim.Optimizer):
             if k % process_group == me:
                 updates.append(orthogonalised(p.grad.lerp(momentum, group["momentum"]).flatten(1)).flatten())
             else:
-                updates.append(torch.zeros(p.numel()))
+                updates.append(p.new_zeros(p.numel()))
         flat = torch.cat(updates)
         if process_group > 1:
             dist.all_reduce(flat)
