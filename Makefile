@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test browser browser-slow check cpus windows docs wheel notebooks bench torture cluster studio studio-check
+.PHONY: help demo test browser browser-slow check cpus windows second-device docs wheel notebooks bench torture cluster studio studio-check
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -28,7 +28,7 @@ BOTH_CORES := -n 2 --dist loadfile --no-loadscope-reorder
 ONE_THREAD := OMP_NUM_THREADS=1
 
 test: $(VENV)/installed  ## run the tests, without the slow ones and those in a browser
-	$(ONE_THREAD) $(PYTEST) $(BOTH_CORES) --ignore=tests/browser
+	$(ONE_THREAD) $(PYTEST) $(BOTH_CORES) --ignore=tests/browser --ignore=tests/second_device
 	@$(BIN)/python -m tests.browser.chromium
 
 browser: $(VENV)/installed  ## run the tests of the studio's page in Chromium
@@ -73,6 +73,10 @@ WINDOWS := tests/test_dataset_folder.py tests/captions/test_history.py tests/cur
 
 windows: $(VENV)/installed  ## run the tests of files, locks and processes with what Windows refuses refused
 	PYTHONPATH=$(CURDIR)/tests/as_windows LORASMITH_TESTS_AS_WINDOWS=1 $(ONE_THREAD) $(PYTEST) $(BOTH_CORES) $(WINDOWS)
+
+# In processes of their own: torch must know a device before it computes its first gradient.
+second-device: $(VENV)/installed  ## train, draw and judge on a device that takes nothing from the CPU's memory, as GPUs do
+	$(ONE_THREAD) $(PYTEST) $(BOTH_CORES) tests/second_device
 
 docs: $(VENV)/installed  ## build the documentation into site/; a warning is an error
 	$(BIN)/mkdocs build --strict --quiet
