@@ -86,6 +86,15 @@ def test_comfyui_finds_its_own_names_of_attention_layers():
     assert in_programs(read_network(tensors, {}, "sdxl"))["ComfyUI"].verdict == "all"
 
 
+def test_comfyui_and_forge_look_for_no_norms_of_clip():
+    head = "text_model_encoder_layers_0_layer_norm1"
+    for family, prefix in (("sd1", "lora_te_"), ("sdxl", "lora_te2_"), ("flux", "lora_te1_"), ("sd3", "text_encoder.")):
+        name = prefix + (head if prefix.startswith("lora") else "text_model.encoder.layers.0.layer_norm1")
+        network = read_network({f"{name}.w_norm": torch.ones(768), f"{name}.b_norm": torch.ones(768)}, {}, family)
+        found = in_programs(network)
+        assert {found[program].verdict for program in ("ComfyUI", "Forge")} == {"none"}, family
+
+
 def test_the_last_norm_of_t5_is_found_under_kohyas_name():
     network = read_network({"lora_te3_encoder_final_layer_norm.diff": torch.ones(4096)}, {}, "flux")
     assert {program: in_programs(network)[program].verdict for program in ("ComfyUI", "Forge")} == {"ComfyUI": "all", "Forge": "all"}

@@ -13,6 +13,8 @@ _OFT = drops("it does not know oft_unet_: convert the file (lorasmith lora conve
 LYCORIS = drops("it does not know lycoris_")
 ATTENTION_OF_DIFFUSERS = r"(?!.*processor|diffusion_model\.)(unet\.)?.*\.to_(q|k|v|out\.0)"
 """ComfyUI expects `.processor` before the attention's layers in diffusers' names, as they were once written, and reads all others."""
+CLIP_NORMS = r"(lora_te\d?_|text_encoder(_2)?\.)text_model[._](encoder[._]layers[._]\d+[._]layer_norm[12]|final_layer_norm)"
+"""Of CLIP, ComfyUI and Forge look for the linear layers of its blocks alone."""
 
 CLIP_NAMINGS = {
     "kohya, CLIP": readings(LOADS, LOADS, LOADS, LOADS),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lorasmith.captions.style import CaptionStyle
-from lorasmith.models.architectures.unet_consumers import ATTENTION_OF_DIFFUSERS, SHORT_CLIP, UNET_NAMINGS
+from lorasmith.models.architectures.unet_consumers import ATTENTION_OF_DIFFUSERS, CLIP_NORMS, SHORT_CLIP, UNET_NAMINGS
 from lorasmith.models.family import BlockRow
 from lorasmith.models.lora_naming import LOADS, Consumers, Reading, readings
 
@@ -19,7 +19,7 @@ FOUR_LEVELS = Consumers(
         "kohya, CLIP without text_model": readings(SHORT_CLIP, SHORT_CLIP, SHORT_CLIP, LOADS),
         "kohya, original path": readings(LOADS, LOADS, LOADS, Reading("refused", "it knows the original names for SDXL only (ValueError)")),
     },
-    unknown_names={"AUTOMATIC1111": r"lora_unet_(conv_norm_out|out_0)", "ComfyUI": ATTENTION_OF_DIFFUSERS},
+    unknown_names={"AUTOMATIC1111": r"lora_unet_(conv_norm_out|out_0)", "ComfyUI": f"{ATTENTION_OF_DIFFUSERS}|{CLIP_NORMS}", "Forge": CLIP_NORMS},
     mixed_styles=False,
     common_alpha=r"_attn\d_to_",
     alphas_refused_by_diffusers=frozenset({"diffusers"}),
@@ -29,7 +29,8 @@ THREE_LEVELS = Consumers(
     | {"kohya, CLIP without text_model": readings(SHORT_CLIP, SHORT_CLIP, SHORT_CLIP, Reading("refused", SHORT_CLIP.reason))},
     unknown_names={
         "AUTOMATIC1111": r"lora_unet_(up_blocks_0_upsamplers_0_conv|add_embedding_linear_[12]|conv_norm_out)|lora_te_.*",
-        "ComfyUI": ATTENTION_OF_DIFFUSERS,
+        "ComfyUI": f"{ATTENTION_OF_DIFFUSERS}|{CLIP_NORMS}",
+        "Forge": CLIP_NORMS,
     },
     mixed_styles=False,
     common_alpha=r"_attn\d_to_",

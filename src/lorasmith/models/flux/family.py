@@ -22,7 +22,7 @@ from lorasmith.models.architectures.transformer_consumers import (
     UNKNOWN,
     of_transformer,
 )
-from lorasmith.models.architectures.unet_consumers import CLIP_NAMINGS, DIFFUSERS_NAMES
+from lorasmith.models.architectures.unet_consumers import CLIP_NAMINGS, CLIP_NORMS, DIFFUSERS_NAMES
 from lorasmith.models.architectures.unet_traits import input_width
 from lorasmith.models.family import (
     ClipSkip,
@@ -111,7 +111,7 @@ CONSUMERS = of_transformer(
     nobody=NOBODY_AND_FORGE_REFUSES,
     unknown_names={
         "diffusers": r"lora_unet_(img_in|txt_in|(time|guidance|vector)_in_(in|out)_layer|final_layer_linear)",
-        **NORMS_WITHOUT_DOTS,
+        **{program: f"{pattern}|{CLIP_NORMS}" for program, pattern in NORMS_WITHOUT_DOTS.items()},
     },
     needed_names={("ComfyUI", "XLabs"): frozenset({"single_blocks.37.processor.qkv_lora", "double_blocks.18.processor.qkv_lora2"})},
     kinds=DIFFUSERS_FINDS_NO_LOKR,

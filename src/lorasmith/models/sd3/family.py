@@ -12,6 +12,7 @@ from lorasmith.errors import BaseModelError
 from lorasmith.models.architectures.clip_tokenizer import CLIP_TOKENIZER, OPEN_CLIP_TOKENIZER
 from lorasmith.models.architectures.t5_tokenizer import T5_TOKENIZER
 from lorasmith.models.architectures.text_encoder_layers import CLIP_NAMES
+from lorasmith.models.architectures.unet_consumers import CLIP_NORMS
 from lorasmith.models.architectures.unet_traits import input_width
 from lorasmith.models.family import (
     ClipSkip,
@@ -116,7 +117,8 @@ CONSUMERS = Consumers(
         "kohya, CLIP": readings(comfyui=LOADS, diffusers=_NOTHING),
     },
     unknown_names={
-        "Forge": rf"transformer\.transformer_blocks\.\d+\.attn2\..*|{_ORIGINAL}", "ComfyUI": _ORIGINAL, "diffusers": _ORIGINAL,
+        "Forge": rf"transformer\.transformer_blocks\.\d+\.attn2\..*|{_ORIGINAL}|{CLIP_NORMS}", "ComfyUI": f"{_ORIGINAL}|{CLIP_NORMS}",
+        "diffusers": _ORIGINAL,
     },
     alphas_refused_by_diffusers=frozenset({"diffusers", "diffusion_model., original path"}),
     without=("AUTOMATIC1111",),
