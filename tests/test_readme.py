@@ -18,7 +18,7 @@ CODE = "\n".join([*FENCED.findall(README), *re.findall(r"`[^`]+`", FENCED.sub(""
 # `lorasmith demo run`, `lorasmith new my-lora.toml --dataset DIR`: the verbs are the plain words after the name.
 COMMAND = re.compile(r"(?<!import )\blorasmith((?: [a-z][a-z-]*(?=[\s`]|$))+)([^`\n]*)")
 COMMANDS = sorted({(verbs.strip(), *re.findall(r"--[a-z-]+", rest)) for verbs, rest in COMMAND.findall(CODE)})
-TARGETS = sorted(set(re.findall(r"\bmake ([a-z]+)\b", CODE)))
+TARGETS = sorted(set(re.findall(r"\bmake ([a-z-]+)", CODE)))
 LINKS = sorted({link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)", README) if not re.match(r"[a-z]+:|#", link)})
 
 
