@@ -90,9 +90,9 @@ def test_bf16_is_faster_on_a_cpu_with_its_instructions_where_layers_are_wide(cpu
     assert [kind.is_faster_in_bf16(width) for width in (192, 256, 1280)] == [False, faster, faster]
 
 
-def with_flags(kind, flags):
-    """The CPU as one with these instruction sets."""
-    return type("Fake", (type(kind),), {"flags": lambda self: frozenset(flags)})(**vars(kind))
+def with_flags(kind, flags, alone=True):
+    """The CPU as one with these instruction sets, and without or with a GPU beside it."""
+    return type("Fake", (type(kind),), {"flags": lambda self: frozenset(flags), "is_alone": lambda self: alone})(**vars(kind))
 
 
 def test_no_code_elsewhere_asks_one_kind_of_device():

@@ -9,6 +9,7 @@ imported when a device is asked for something.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +19,8 @@ from lorasmith.registry import nearest, register
 
 BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 """Instructions with which CPUs multiply in bf16; without them it is emulated."""
+GPU_NODES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg", "/dev/dri")
+"""What Linux has where there is a GPU, perhaps for the screen alone."""
 WIDE = 256
 """Channels from which products in bf16 save more than everything else costs."""
 
@@ -79,6 +82,10 @@ class DeviceKind:
         """Whether a step in bf16 takes less time than one in float32 where the denoiser's widest layers have `width` channels; without torch."""
         return False
 
+    def is_alone(self) -> bool:
+        """Whether it is known, without torch, that the computer has no other kind of device."""
+        return False
+
     def shown(self) -> str:
         """The present one's own name."""
         return str(self.torch.get_device_name())
@@ -126,6 +133,10 @@ class _Processor(DeviceKind):
     def is_faster_in_bf16(self, width: int) -> bool:
         """With instructions for it and layers that are not narrow (docs/guide/performance.md); elsewhere than on Linux nobody says so without torch."""
         return width >= WIDE and not BF16_FLAGS.isdisjoint(self.flags())
+
+    def is_alone(self) -> bool:
+        """Where Linux shows no GPU; other systems do not say so without torch."""
+        return sys.platform == "linux" and not any(Path(node).exists() for node in GPU_NODES)
 
     def flags(self) -> frozenset[str]:
         """Its instruction sets, as Linux calls them."""

@@ -24,6 +24,7 @@ from lorasmith.models.shelf import ModelKind
 from lorasmith.models.widths import FULL_SIZE, widths_of
 from lorasmith.studio.said import Said, said
 from lorasmith.studio.studio import OpenStudio, Studio
+from lorasmith.training.recipes.precision import fitted_to_machine
 from lorasmith.training.recipes.recipes import Kind, Level, recipe
 
 router = APIRouter(tags=["registries"])
@@ -100,11 +101,14 @@ def list_recipes() -> Recipes:
 @router.get("/recipes/{kind}/{family}/{level}")
 def get_recipe(
     kind: str, family: str, level: str, studio: OpenStudio, images: Annotated[int, Query(ge=1, le=1_000_000)] = 30,
-    base: Annotated[str | None, Query(max_length=1000, description="For whose width the rates are; without it for full size.")] = None,
+    base: Annotated[str | None, Query(max_length=1000, description="For whose width the rates are, and which this machine trains; without it for full size, on any.")] = None,
 ) -> list[ChoiceView]:  # fmt: skip
     """Every setting of a recipe with its reason and its source."""
-    widths = FULL_SIZE if base is None else widths_of(describe(_on_this_machine(base, studio)))
-    return [ChoiceView(**choice.as_data, said=said(choice.why)) for choice in recipe(kind, family, level, images, widths)]
+    described = None if base is None else describe(_on_this_machine(base, studio))
+    choices = recipe(kind, family, level, images, FULL_SIZE if described is None else widths_of(described))
+    if described is not None:
+        choices = fitted_to_machine(choices, described)
+    return [ChoiceView(**choice.as_data, said=said(choice.why)) for choice in choices]
 
 
 @router.get("/checks")

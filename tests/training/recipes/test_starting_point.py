@@ -11,12 +11,13 @@ from lorasmith.models.device import DEVICES
 from lorasmith.models.families import FAMILIES
 from lorasmith.models.open import describe
 from lorasmith.models.widths import SOURCE, widths_of
+from lorasmith.training.recipes.precision import fitted_to_machine
 from lorasmith.training.recipes.recipe_file import own_recipe
 from lorasmith.training.recipes.recipes import recipe
 from lorasmith.training.recipes.sample_prompts import sample_prompts
 from lorasmith.training.recipes.starting_point import starting_point
 from tests.models import toys
-from tests.models.test_detection import SD1, header_file
+from tests.models.test_detection import SD1, SDXL, header_file
 from tests.models.test_device import with_flags
 from tests.models.toys import toy_folder
 
@@ -150,3 +151,23 @@ def test_without_a_recipe_a_base_is_in_bf16_where_the_cpu_has_instructions_and_t
         settings, notes = starting_point(creatures, base, "zorvex", "zorvex")
         assert settings.training.mixed_precision == precision
         assert any("instructions" in note for note in notes) == (precision == "bf16")
+
+
+@pytest.mark.parametrize(
+    ("flags", "alone", "precisions"),
+    [({"avx512f"}, True, ("no", "no", "bf16")), ({"avx512_bf16"}, True, ("bf16", "no", "bf16")), ({"avx512f"}, False, ("bf16", "bf16", "bf16"))],
+)  # fmt: skip
+def test_a_recipe_is_in_float32_where_there_is_no_gpu_and_bf16_costs_time_on_the_cpu(
+    flags, alone, precisions, creatures, tmp_path, monkeypatch
+):
+    """Of a base at full size, the demo's narrow one, and one whose memory bf16 has to halve."""
+    monkeypatch.setitem(DEVICES, "cpu", with_flags(DEVICES["cpu"], flags, alone))
+    bases = (header_file(tmp_path / "sd1.safetensors", SD1), BASE, header_file(tmp_path / "sdxl.safetensors", SDXL))
+    found = [fitted_to_machine(a_characters(describe(base), 5), describe(base)) for base in bases]
+    chosen = [next(one for one in choices if one.setting == "training.mixed_precision") for choices in found]
+    assert tuple(one.value for one in chosen) == precisions
+    assert all(("no GPU" in one.reason) == (one.value == "no") for one in chosen)
+    mine = tmp_path / "mine.toml"
+    mine.write_text('begin_with = "character/sd1/standard"\n[settings]\n"training.mixed_precision" = "bf16"\n')
+    settings, _ = starting_point(creatures, BASE, "zorvex", "zorvex", lambda base, images: own_recipe(mine, images, widths_of(base)))
+    assert settings.training.mixed_precision == "bf16"

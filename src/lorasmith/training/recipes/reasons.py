@@ -42,6 +42,8 @@ def _passes(passes: object, pictures: int, repeats: int, epochs: int) -> str:
     return f"{passes}: {count(pictures, 'picture')} x {count(repeats, 'repeat')} x {count(epochs, 'epoch')}"
 
 
+BF16 = "recipe.bf16"
+
 SENTENCES: dict[str, Any] = {
     "recipe.native_size": lambda: "the size the base was made for",
     "recipe.smaller_size": lambda: "smaller than the base's own size: faster, and enough to see whether the set is good",
@@ -72,8 +74,9 @@ SENTENCES: dict[str, Any] = {
     "recipe.candidates": lambda: "as many checkpoints to choose from; the last is not always the best",
     "recipe.one_at_a_time": lambda: "one, so that no step mixes two things",
     "recipe.two_at_a_time": lambda steps: f"two average each other's noise; {steps} steps in all",
-    "recipe.bf16": lambda: "half the memory; the trained weights stay float32",
+    BF16: lambda: "half the memory; the trained weights stay float32",
     "recipe.bf16_on_cpu": lambda: "half the memory, and faster on this CPU, which has instructions for it",
+    "recipe.fp32_on_cpu": lambda: "this computer has no GPU, and its CPU is slower in bf16 with a base of this width",
     "recipe.checkpointing": lambda kept, side: f"without it a step keeps about {kept} for each picture of {side} pixels; a third more time",
     "recipe.finds_rate": lambda: "finds the learning rate from the pictures",
     "recipe.rate_found": lambda: "what Prodigy expects",

@@ -13,11 +13,11 @@ from lorasmith.findings import alike_together, worst_first
 from lorasmith.guides import CRASH_COURSE, guides
 from lorasmith.images.picture_cache import PICTURES
 from lorasmith.models.description import Description, NativeSize
-from lorasmith.models.device import DEVICES
 from lorasmith.models.open import describe
 from lorasmith.models.widths import SOURCE, widths_of
 from lorasmith.pages.numbers import count
 from lorasmith.stores import local
+from lorasmith.training.recipes.precision import ON_BF16, fitted_to_machine, is_faster_in_bf16
 from lorasmith.training.recipes.reasons import because, because_of_family
 from lorasmith.training.recipes.recipes import Choice, rate_choice, settings_tree
 from lorasmith.training.recipes.sample_prompts import sample_prompts
@@ -27,7 +27,6 @@ PASSES = 100
 """Over each picture of a subject; what the crash course advises."""
 EPOCHS = 10
 """As many checkpoints to choose from."""
-ON_BF16 = "measured: docs/guide/performance.md"
 
 
 def starting_point(
@@ -51,7 +50,7 @@ def starting_point(
     if recipe is not None:
         recipe(description, 1)  # refuses a wrong name before the pictures are decoded
     contents = open_folder(dataset, cache=None if cache is None else cache / PICTURES)
-    choices = _for_a_subject(description) if recipe is None else recipe(description, len(contents.pictures))
+    choices = _for_a_subject(description) if recipe is None else fitted_to_machine(recipe(description, len(contents.pictures)), description)
     native = description.native.side
     tags = [len(split_tags(p.caption)) for p in contents.pictures if p.caption]
     are_tags = bool(tags) and sum(tags) / len(tags) >= 4
@@ -133,6 +132,5 @@ def _for_a_subject(description: Description) -> list[Choice]:
 
 def _precision(description: Description) -> Iterable[Choice]:
     """bf16 where it pays on this CPU; on a GPU all programs take it, so it is no loss where there is one."""
-    place = description.parts.get(description.denoiser)
-    if place is not None and DEVICES["cpu"].is_faster_in_bf16(place.config.width or 0):
+    if is_faster_in_bf16(description):
         yield Choice("training.mixed_precision", "bf16", because("bf16_on_cpu"), ON_BF16)
