@@ -384,6 +384,12 @@ def test_what_is_no_part_of_a_network_is_named_with_its_reason():
     assert len(network.layers) == len(source) / 3
 
 
+def test_a_lora_on_the_projection_of_a_text_encoder_is_refused_as_what_it_is():
+    layer = {"lora_te2_text_projection.lora_down.weight": torch.ones(2, 64), "lora_te2_text_projection.lora_up.weight": torch.ones(64, 2)}
+    (reason,) = set(read_network(kohya_file("sdxl") | layer).unread.values())
+    assert reason == "Stable Diffusion XL's projection of the second text encoder is left as it is, and LoRAs on it are not read"
+
+
 def test_embeddings_that_onetrainer_bundles_are_named():
     source = kohya_file("sdxl") | {"bundle_emb.mimi.clip_l": torch.ones(2, 4), "bundle_emb.mimi.clip_g": torch.ones(2, 4)}
     network = read_network(source)

@@ -7,6 +7,7 @@ import peft
 import pytest
 import torch
 
+from lorasmith.adapters.compatibility.check import check_file
 from lorasmith.adapters.delta import delta
 from lorasmith.adapters.tools.convert import convert_file
 from lorasmith.adapters.tools.opened import open_lora
@@ -118,3 +119,8 @@ def test_several_adapters_in_a_folder_are_named_and_not_read_in_part(moved, of_t
             shutil.copy(each, place)
     with pytest.raises(AdapterError, match=rf"several \(.*{moved[1]}.*\) are not the parts of one LoRA"):
         open_lora(place, "sd1")
+
+
+def test_a_check_of_a_folder_says_how_it_becomes_a_file(of_two_parts):
+    with pytest.raises(AdapterError, match=r"is not a file; .*lorasmith lora convert FOLDER --out"):
+        check_file(of_two_parts[1])

@@ -38,7 +38,9 @@ def lora_file_at(path: Path) -> Iterator[None]:
         yield
     except TensorFileError as error:
         pickles = "convert it to safetensors, or read it as weights alone (--allow-pickle; allow_pickle=True in Python)"
-        raise error.wanted(AdapterError, "lora", pickles if error.case == "pickle" else "give a LoRA file (safetensors)") from error
+        of_peft = "; a folder of peft's is made one by lorasmith lora convert FOLDER --out FILE.safetensors" if path.is_dir() else ""
+        wanted = pickles if error.case == "pickle" else f"give a LoRA file (safetensors){of_peft}"
+        raise error.wanted(AdapterError, "lora", wanted) from error
 
 
 def read_lora_header(path: str | Path, allow_pickle: bool = False) -> LoraHeader:

@@ -55,6 +55,8 @@ CLIP_NAMES = LayerNames(
     ),
     to_file=_with_text_model, block=_block, all_layers=clip_layers,
 )  # fmt: skip
+PROJECTION = {r"text_encoder_2_(text_model_)?text_projection": "projection of the second text encoder"}
+"""A layer that follows the blocks of an OpenCLIP encoder, for `lora_naming.LoraNaming.left_out`."""
 T5_NAMES = LayerNames(
     categories=(
         (r"encoder\.block\.\d+\.layer\.0\.SelfAttention\.[qkvo]", "attention"),

@@ -11,7 +11,7 @@ from lorasmith.captions.style import CaptionStyle
 from lorasmith.errors import BaseModelError
 from lorasmith.models.architectures.clip_tokenizer import CLIP_TOKENIZER, OPEN_CLIP_TOKENIZER
 from lorasmith.models.architectures.t5_tokenizer import T5_TOKENIZER
-from lorasmith.models.architectures.text_encoder_layers import CLIP_NAMES
+from lorasmith.models.architectures.text_encoder_layers import CLIP_NAMES, PROJECTION
 from lorasmith.models.architectures.unet_consumers import CLIP_NORMS
 from lorasmith.models.architectures.unet_traits import input_width
 from lorasmith.models.family import (
@@ -162,7 +162,7 @@ SD3 = Family(
             certain=r"main_joint_blocks_\d+_(x|context)_block_",
             versions=("sd3", "stable-diffusion-3", "3-5-medium", "3-5-large", "3-medium"),
         ),
-        left_out={r"text_encoder_2_encoder_block_\w+": "T5"},
+        left_out={r"text_encoder_2_encoder_block_\w+": "T5", **PROJECTION},
         unread_in_last_block=r"transformer_transformer_blocks_(\d+)_attn_add_q_proj",
         style="dotted",
         alpha_keys=False,

@@ -10,7 +10,7 @@ from lorasmith.captions.style import CaptionStyle
 from lorasmith.errors import BaseModelError
 from lorasmith.models.architectures.clip_tokenizer import CLIP_TOKENIZER, OPEN_CLIP_TOKENIZER
 from lorasmith.models.architectures.full_size import TEXT_LENGTHS
-from lorasmith.models.architectures.text_encoder_layers import CLIP_NAMES
+from lorasmith.models.architectures.text_encoder_layers import CLIP_NAMES, PROJECTION
 from lorasmith.models.architectures.unet_family import SENTENCES, THREE_LEVEL_ROW, THREE_LEVELS
 from lorasmith.models.architectures.unet_layers import LDM_NAMES, ORIGINAL_PATH
 from lorasmith.models.architectures.unet_traits import UnetTraits, traits_in_config, traits_in_file, unet_sizes
@@ -91,6 +91,7 @@ SDXL = Family(
         },
         in_words="lora_unet_ with the original (input_blocks) names, lora_te1_ and lora_te2_ for the text encoders",
         consumers=THREE_LEVELS,
+        left_out=PROJECTION,
         marks=LoraMarks(
             certain=r"text_encoder_2_|add_embedding|label_emb|(attentions_\d|blocks_\d+_1|middle_block_1)_transformer_blocks_[1-9]",
             versions=("sdxl", "stable-diffusion-xl"),
