@@ -200,7 +200,7 @@ def _view(studio: Studio, found: FoundRun, record: RunRecord, proof: Proven) -> 
         ],
         measures={name: MeasureView(title=one.title, decides=one.decides, as_base=one.as_base) for name, one in MEASURES.items() if name in names},
         verdicts=meanings(),
-        copies=_copies(studio, found, record, proof, checkpoints), 
+        copies=_copies(studio, found, record, proof, checkpoints),
         findings=views((*left_out_findings(kept.left_out), *verdict.advice, *signs_of(verdict, record))),
         trained=kept.trained, held_out=kept.held_out, effort=kept.effort,
     )  # fmt: skip
