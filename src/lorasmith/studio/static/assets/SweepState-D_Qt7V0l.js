@@ -1,1 +1,0 @@
-import{Ii as e,Wi as t}from"./shared-DFsUCe_Y.js";import{t as n}from"./Runs.module-xS1Ss5Oq.js";var r=e();function i({sweep:e}){let{t:i}=t(`sweeps`);return(0,r.jsx)(`span`,{className:n.state,"data-state":e.state===`stopping`?`stopped`:e.state,children:i(`state_${e.state}`)})}export{i as t};
