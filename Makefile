@@ -76,7 +76,7 @@ windows: $(VENV)/installed  ## run the tests of files, locks and processes with 
 
 # In processes of their own: torch must know a device before it computes its first gradient.
 second-device: $(VENV)/installed  ## train, draw and judge on a device that takes nothing from the CPU's memory, as GPUs do
-	$(ONE_THREAD) $(PYTEST) $(BOTH_CORES) tests/second_device
+	LORASMITH_TESTS_SECOND_DEVICE=1 $(ONE_THREAD) $(PYTEST) $(BOTH_CORES) tests/second_device
 
 docs: $(VENV)/installed  ## build the documentation into site/; a warning is an error
 	$(BIN)/mkdocs build --strict --quiet
