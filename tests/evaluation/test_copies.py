@@ -39,7 +39,7 @@ def test_the_images_that_come_back_are_counted_and_named_the_nearest_first():
 def test_one_that_is_no_nearer_than_a_held_out_caption_is_to_its_own_image_is_not_by_heart():
     found = copies([0.9, 0.2, 0.2, 0.2, 0.2, 0.2], [1.0, 0.0, 0.0, 0.0])
 
-    assert copies_in_words(found) == "It holds none of the 6 training images that were tried by heart."
+    assert copies_in_words(found) == "None of the 6 training images that were tried came back."
 
 
 def test_nothing_is_by_heart_where_training_images_gained_no_more_than_held_out_ones():

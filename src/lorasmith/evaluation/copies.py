@@ -113,5 +113,5 @@ def copies_in_words(copies: list[Copy]) -> str:
         "the training image that was tried" if len(copies) == 1 else f"the {numbers.count(len(copies), 'training image')} that were tried"
     )
     if not held:
-        return f"It holds none of {tried} by heart."
+        return f"None of {tried} came back." if len(copies) > 1 else "The training image that was tried did not come back."
     return f"It holds {len(held)} of {tried} by heart: {', '.join(held)}."

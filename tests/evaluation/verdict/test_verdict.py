@@ -167,6 +167,14 @@ def test_memorising_is_said_beside_and_takes_nothing() -> None:
     assert "by heart" in " ".join(verdict.sentences)
 
 
+def test_a_wide_gap_is_memorising_also_where_held_out_captions_bring_pictures_as_near() -> None:
+    verdict = verdict_on([checkpoint(1, replay=0.05, gap_shape=1.6), checkpoint(2, replay=0.05, gap_shape=0.7)])
+
+    assert [one.judged["memorised"].holds for one in verdict.checkpoints] == [True, False]
+    advice = {finding.code: finding for finding in verdict_on([checkpoint(1, replay=0.05, gap_shape=1.6)]).advice}
+    assert advice["verdict.by_heart"].evidence.unit == "nats of loss"
+
+
 def test_a_number_within_its_error_of_the_limit_decides_nothing() -> None:
     assert above(Measure(0.49, 0.10, {}), 0.45) is None
     assert above(Measure(0.60, 0.10, {}), 0.45) is True
@@ -302,7 +310,7 @@ def test_the_guide_has_every_label_with_its_meaning_and_its_limit() -> None:
         if (cells := [cell.strip() for cell in line.split("|")])[0] == "" and len(cells) > 3
     }
     limits = {
-        "under-cooked": (labels.LEARNT, labels.REACHED), "over-cooked": (labels.HARMED, labels.MOVED), "memorised": (labels.BY_HEART, labels.GAP),
+        "under-cooked": (labels.LEARNT, labels.REACHED), "over-cooked": (labels.HARMED, labels.MOVED), "memorised": (labels.GAP_ALONE, labels.GAP, labels.BY_HEART),
         "narrow": (labels.NARROW,), "leaking": (labels.LEAKS,), "stuck": (labels.STUCK,),
     }  # fmt: skip
 

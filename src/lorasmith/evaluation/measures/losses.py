@@ -6,7 +6,7 @@
     gap_B           = held_out_loss_B - trained_loss_B
 
 in nats. A gap of 0.5: the error on training pictures is 60 % of what it would be if they had not been trained on. The gap is a
-matter of degree and says that the weights hold the pictures, not that a prompt brings them back (that is `replay`).
+matter of degree and says that the weights hold the pictures, not that a prompt brings them back (that is `replay`); over 1.0 it mostly does.
 
 The held-out loss picks checkpoints badly: below t = 800 it rises as soon as details are memorised, mostly long before the subject has
 come (mean regret 12 points of 100 in the pilot, against 8.5 for the last checkpoint). Its band of most noise is of some use (5.7), and

@@ -170,13 +170,20 @@ def _stuck(case: Case) -> Finding | None:
 
 
 def _by_heart(case: Case) -> Finding | None:
-    replay = case.chosen.value("replay")
-    if replay is None or replay <= BY_HEART or case.chosen.judged["memorised"].holds is not True:
+    replay, gap = case.chosen.value("replay"), case.chosen.value("gap_shape")
+    if gap is None or case.chosen.judged["memorised"].holds is not True:
         return None
+    if replay is not None and replay > BY_HEART:
+        evidence = Evidence(
+            replay, "nats of distance", "Training captions bring their own pictures back more nearly than held-out captions do."
+        )
+    else:
+        evidence = Evidence(
+            gap, "nats of loss", f"Its error on training images is {math.exp(-gap):.0%} of that on held-out ones, each against the base's."
+        )
     changes = () if case.settings is None else (SettingChange("captions.caption_tag_dropout_rate", 0.1),)
     return _finding(
-        "by_heart", case.chosen, "It holds training images by heart: their captions bring them back.",
-        Evidence(replay, "nats of distance", "Training captions bring their own pictures back more nearly than held-out captions do."),
+        "by_heart", case.chosen, "It holds training images by heart: their captions bring them back.", evidence,
         Fix("Where that is unwelcome: more pictures, fewer repeats of each, or tag dropout of 0.1.", changes),
     )  # fmt: skip
 

@@ -16,8 +16,9 @@ from lorasmith.evaluation.verdict.evidence import Decision, above, below, both, 
 Measures = Mapping[str, Measure]
 
 LEARNT, REACHED, HARMED, MOVED, LEAKS = 0.40, 0.80, 0.83, 0.25, 0.30
-BY_HEART, GAP, NARROW, STUCK = 0.20, 0.50, 0.30, -0.80
-"""Limits of subject, subject as a share of the run's best, keeps, moved, leaks, replay, gap in the noise that decides shapes (nats), narrow and stuck (log ratio)."""
+BY_HEART, GAP, GAP_ALONE, NARROW, STUCK = 0.20, 0.50, 1.00, 0.30, -0.80
+"""Limits of subject, subject as a share of the run's best, keeps, moved, leaks, replay, gap in the noise that decides shapes (nats; with replay, and alone),
+narrow and stuck (log ratio)."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,9 @@ def harmed(measures: Measures) -> Decision:
 
 
 def _memorised(measures: Measures, _: Measures) -> Decision:
-    return both(above(measures.get("gap_shape"), GAP), above(measures.get("replay"), BY_HEART))
+    """A wide gap says so alone: where all images share a place, pictures of held-out captions come as near to theirs, and replay sees nothing."""
+    gap, replay = measures.get("gap_shape"), measures.get("replay")
+    return either(above(gap, GAP_ALONE), both(above(gap, GAP), above(replay, BY_HEART)))
 
 
 def _narrow(measures: Measures, _: Measures) -> Decision:
