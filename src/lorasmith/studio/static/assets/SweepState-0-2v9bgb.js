@@ -1,0 +1,1 @@
+import{Gi as e,Li as t}from"./shared-AUujFJaC.js";import{t as n}from"./Runs.module-xS1Ss5Oq.js";var r=t();function i({sweep:t}){let{t:i}=e(`sweeps`);return(0,r.jsx)(`span`,{className:n.state,"data-state":t.state===`stopping`?`stopped`:t.state,children:i(`state_${t.state}`)})}export{i as t};

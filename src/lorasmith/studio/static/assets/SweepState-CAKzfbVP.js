@@ -1,1 +1,0 @@
-import{Gi as e,Li as t}from"./shared-DBDfVQ2j.js";import{t as n}from"./Runs.module-xS1Ss5Oq.js";var r=t();function i({sweep:t}){let{t:i}=e(`sweeps`);return(0,r.jsx)(`span`,{className:n.state,"data-state":t.state===`stopping`?`stopped`:t.state,children:i(`state_${t.state}`)})}export{i as t};
