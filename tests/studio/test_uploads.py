@@ -5,6 +5,7 @@ import os
 import threading
 import time
 import zipfile
+from contextlib import chdir
 from urllib.parse import quote
 
 import pytest
@@ -66,7 +67,8 @@ def _do(workspace, id):
     folder = Workspace.at(workspace).job(id)
     folder.root.mkdir(parents=True)
     arguments = KINDS["import"].arguments.model_validate({**job.arguments, "cache": str(workspace / "cache")})
-    KINDS["import"].run(arguments, Work(folder))
+    with chdir(workspace):  # in which jobs work
+        KINDS["import"].run(arguments, Work(folder))
 
 
 def test_what_broke_off_goes_on_where_it_was(script, upload):
