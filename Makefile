@@ -46,6 +46,7 @@ check: $(VENV)/installed  ## lint, format, types, tests over the tree, numeric t
 	$(PYTEST) tests/test_imports.py tests/test_tree.py tests/test_words.py tests/test_contributing.py tests/test_readme.py tests/test_public_face.py
 	$(MAKE) cpus
 	$(MAKE) windows
+	$(MAKE) second-device
 
 # Tests that compare computed numbers. One CPU can only imitate another: older instructions, other libraries' kernels, and last bits
 # moved on purpose, as sums in another order move them (tests/other_cpu.py). Bounds come from the arithmetic (tests/bounds.py), not from this lane.
