@@ -31,8 +31,7 @@ from lorasmith.jobs.enqueue import checked
 from lorasmith.pages.content import Figures
 from lorasmith.pages.markup import escape
 from lorasmith.pages.render import page_html
-from lorasmith.training.run import train
-from lorasmith.training.settings.tree import settings_from
+from tests.evaluation.conftest import trained_with_hold_out
 from tests.evaluation.test_copies import as_manifest, as_shard
 
 pytestmark = pytest.mark.usefixtures("tiny_effort")
@@ -43,20 +42,7 @@ SAMPLES = {"prompts": ["{trigger}"], "steps": 1, "cfg_scale": 1.0}
 @pytest.fixture(scope="module")
 def trained(toy_base, creatures, tmp_path_factory):
     """A run of two epochs, each with its checkpoint; two of its pictures are held out."""
-    folder = tmp_path_factory.mktemp("proof")
-    pictures = folder / "pictures"
-    shutil.copytree(creatures, pictures)
-    (pictures / "holdout").mkdir()
-    for number in (3, 4):
-        for suffix in ("png", "txt"):
-            (pictures / f"{number}.{suffix}").rename(pictures / "holdout" / f"{number}.{suffix}")
-    settings = settings_from({
-        "name": "toy", "base": {"path": str(toy_base)}, "datasets": [{"path": str(pictures)}], "captions": {"trigger": "zorvex"},
-        "buckets": {"resolution": 32, "min_bucket_reso": 16, "max_bucket_reso": 64, "bucket_reso_steps": 8}, "network": {"rank": 2},
-        "training": {"epochs": 2, "batch_size": 2}, "optimizer": {"learning_rate": 1e-3}, "samples": SAMPLES, "cache": str(folder / "cache"),
-    })  # fmt: skip
-    train(settings, folder / "run")
-    return folder / "run"
+    return trained_with_hold_out(toy_base, creatures, tmp_path_factory.mktemp("proof"), samples=SAMPLES)
 
 
 @pytest.fixture

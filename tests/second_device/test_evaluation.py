@@ -9,8 +9,7 @@ from PIL import Image
 import lorasmith as ls
 from lorasmith.evaluation.prove import prove
 from lorasmith.models.samplers import SAMPLERS
-from lorasmith.training.run import train
-from lorasmith.training.settings.tree import settings_from
+from tests.evaluation.conftest import trained_with_hold_out
 
 pytestmark = pytest.mark.usefixtures("tiny_effort")
 
@@ -18,20 +17,10 @@ pytestmark = pytest.mark.usefixtures("tiny_effort")
 @pytest.fixture(scope="module")
 def trained(toy_base, creatures, tmp_path_factory):
     """A run of two epochs, each with its checkpoint; two of its pictures are held out."""
-    folder = tmp_path_factory.mktemp("second-device")
-    pictures = folder / "pictures"
-    shutil.copytree(creatures, pictures)
-    (pictures / "holdout").mkdir()
-    for number in (3, 4):
-        for suffix in ("png", "txt"):
-            (pictures / f"{number}.{suffix}").rename(pictures / "holdout" / f"{number}.{suffix}")
-    settings = settings_from({
-        "name": "toy", "base": {"path": str(toy_base)}, "datasets": [{"path": str(pictures)}], "captions": {"trigger": "zorvex"},
-        "buckets": {"resolution": 32, "min_bucket_reso": 16, "max_bucket_reso": 64, "bucket_reso_steps": 8}, "network": {"rank": 2},
-        "training": {"epochs": 2, "batch_size": 2, "device": "cpu"}, "optimizer": {"learning_rate": 1e-2}, "cache": str(folder / "cache"),
-    })  # fmt: skip
-    train(settings, folder / "run")
-    return folder / "run"
+    return trained_with_hold_out(
+        toy_base, creatures, tmp_path_factory.mktemp("second-device"), optimizer={"learning_rate": 1e-2},
+        training={"epochs": 2, "batch_size": 2, "device": "cpu"},
+    )  # fmt: skip
 
 
 def alike(one, other):

@@ -1,4 +1,4 @@
-"""When sd-scripts saves a LoRA: every so many epochs or steps, or a given number of times in all."""
+"""When sd-scripts saves a LoRA: every N epochs or steps, or a given number of times in total."""
 
 from __future__ import annotations
 

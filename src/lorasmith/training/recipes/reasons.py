@@ -55,7 +55,7 @@ SENTENCES: dict[str, Any] = {
     "recipe.shuffled": lambda: "for captions of tags: no tag counts more for being first; off for sentences",
     "recipe.without_words": lambda: "a style should also be learnt without words",
     "recipe.rank_of_character": lambda: "a likeness with its details; 8 is enough where the base nearly knows it",
-    "recipe.rank_of_style": lambda: "a look lies in many layers",
+    "recipe.rank_of_style": lambda: "a style is spread over many layers",
     "recipe.rank_of_concept": lambda: "one thing, seen from all sides",
     "recipe.rank_of_several": lambda: "several things share the file",
     "recipe.rank_of_family": of_family,

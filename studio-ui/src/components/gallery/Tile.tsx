@@ -8,7 +8,7 @@ import { Letters } from "./Letters";
 export interface Look {
   /** Its picture's address; undefined where there is none to show. */
   picture?: string;
-  /** Where there is no picture its first letters are shown; without a name, nothing is. */
+  /** Its first letters stand in for a missing picture; without a name, the tile stays empty. */
   letters?: string;
   /** Its name for those who do not see it. */
   name: string;

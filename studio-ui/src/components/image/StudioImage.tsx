@@ -7,7 +7,7 @@ interface Props extends Omit<ComponentProps<"img">, "onError" | "src" | "alt"> {
   alt: string;
   /** What is shown in its place while it cannot be; without it a sign of the same size. */
   otherwise?: ReactNode;
-  /** Called when the studio says that there is no such image. */
+  /** Called when the studio answers that the image does not exist. */
   onGone?: () => void;
 }
 

@@ -12,8 +12,8 @@ interface Missing {
 /**
  * Where an image is that did not come; undefined for one that is shown or under way. Call `missed` when the browser gives it up.
  *
- * The browser does not say why, so the studio is asked once. An image that was cut short is asked for again at once, and one that could not be had because the
- * studio was away as soon as that is heard again: once each time it comes back. One that is gone stays gone.
+ * The browser does not give a reason, so the studio is asked for one. An image that was cut short is requested again at once. One that failed because the studio
+ * was away is requested when the studio is back, once each time. One that is gone stays gone.
  */
 export function useStanding(src: string | undefined, onGone?: () => void): { standing?: Standing; missed: () => void } {
   const [known, setMissing] = useState<Missing>();
